@@ -1,0 +1,25 @@
+import type { Deadline } from './deadline.ts';
+
+/** What a step can reach. lib/grants.ts says what each means in AWS: permissions, network, environment variables. */
+export type Capability = 'postgres' | 'lease' | 'executions' | 'notices' | 'reports' | 'backups' | 'alarms' | 'internet';
+
+/** What a client is told when a step opens it. */
+export interface Opening {
+  /** The step's path, as in the registry. */
+  step: string;
+  /** Short and unique to the run (at most 16 characters), for names on other systems; `hand` outside a run. */
+  tag: string;
+  /** The configured thing this call works on: a database, a cache, a host group. */
+  target?: string;
+  deadline: Deadline;
+  /** Aborted when the run is closing or the deadline has come: stop at the next safe point. */
+  signal: AbortSignal;
+}
+
+/** A way to an outside system. Its SDK is loaded inside `open`, so that synth loads none. */
+export interface Client<T> {
+  readonly needs: Capability;
+  open(opening: Opening): Promise<T & AsyncDisposable>;
+}
+export type Clients = Record<string, Client<unknown>>;
+export type Opened<C extends Clients> = { [K in keyof C]: C[K] extends Client<infer T> ? T : never };

@@ -1,0 +1,67 @@
+import type { Change, Finding, Numbers } from './result.ts';
+
+/** What the record keeps of one call of a step, or of several calls of it in one run, added up. */
+export interface StepItem {
+  step: string;
+  target?: string;
+  startedAt: string;
+  endedAt?: string;
+  calls: number;
+  done: number;
+  left: number;
+  failed: number;
+  numbers: Numbers;
+  findings: Finding[];
+  /** Why it waits, or the error of its last call: `Name: message`. */
+  wait?: string;
+  error?: string;
+}
+
+/** What the record keeps of one item of a step. */
+export interface ItemItem {
+  step: string;
+  target?: string;
+  item: string;
+  does: string;
+  /** `would`: a dry run. `left`: not started, and `reason` says why. */
+  outcome: 'done' | 'failed' | 'would' | 'left';
+  reason?: string;
+  forecastMinutes: number;
+  startedAt: string;
+  endedAt: string;
+  before?: Change['before'];
+  after?: Change['after'];
+}
+
+/** One change to the world, written before it was made. */
+export interface LedgerItem {
+  kind: string;
+  target: string;
+  seq: number;
+  step: string;
+  operation?: string;
+  /** Where nothing was there before, null. */
+  before: unknown;
+  after: unknown;
+  state: 'begun' | 'done' | 'would' | 'undone' | 'conflict';
+  at: string;
+  undoneAt?: string;
+  conflict?: string;
+}
+
+/** A notice that was to be sent. */
+export interface NoticeItem {
+  kind: 'start' | 'end' | 'failure' | 'cancellation' | 'blocked';
+  subject: string;
+  state: 'due' | 'sent' | 'would';
+  at: string;
+}
+
+/** Everything the record holds of one run; what the report is written from. */
+export interface RunRecord {
+  run: import('./run.ts').Run;
+  steps: StepItem[];
+  items: ItemItem[];
+  ledger: LedgerItem[];
+  notices: NoticeItem[];
+}
