@@ -1,0 +1,101 @@
+import type { DynamoDBDocumentClient, TransactWriteCommandInput } from '@aws-sdk/lib-dynamodb';
+import { StepError } from '../framework/errors.ts';
+
+export interface Key {
+  pk: string;
+  sk: string;
+}
+export type Write = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
+
+/** The run table: strong reads, conditional writes, transactions. The protocols stand in framework/. */
+export interface Table {
+  get(key: Key): Promise<Record<string, unknown> | undefined>;
+  /** All items of a partition whose sort key begins so, in key order. */
+  query(pk: string, prefix?: string): Promise<Record<string, unknown>[]>;
+  /** All of them or none. False where a condition did not hold, and then nothing was written. */
+  write(writes: Write[]): Promise<boolean>;
+  /** Adds one to a number and answers it; undefined where the condition did not hold. */
+  count(key: Key, attribute: string, condition: string, values: Record<string, unknown>): Promise<number | undefined>;
+}
+
+/** Opens the table named in TABLE. One connection serves all calls of a warm function. */
+export async function openTable(): Promise<Table> {
+  const name = process.env['TABLE'];
+  if (!name) throw new StepError('InvalidInput', 'TABLE is not set: it names the run table');
+  return tableOn(await documents(), name);
+}
+
+let opened: Promise<DynamoDBDocumentClient> | undefined;
+const documents = () => (opened ??= connect());
+
+async function connect() {
+  const { DynamoDBClient } = await import('@aws-sdk/client-dynamodb');
+  const { DynamoDBDocumentClient } = await import('@aws-sdk/lib-dynamodb');
+  return DynamoDBDocumentClient.from(new DynamoDBClient({}), { marshallOptions: { removeUndefinedValues: true } });
+}
+
+async function tableOn(client: DynamoDBDocumentClient, TableName: string): Promise<Table> {
+  const { GetCommand, QueryCommand, TransactWriteCommand, UpdateCommand } = await import('@aws-sdk/lib-dynamodb');
+  return {
+    async get(Key) {
+      return (await client.send(new GetCommand({ TableName, Key, ConsistentRead: true }))).Item;
+    },
+
+    async query(pk, prefix = '') {
+      const items: Record<string, unknown>[] = [];
+      let from: Record<string, unknown> | undefined;
+      do {
+        const page = await client.send(
+          new QueryCommand({
+            TableName,
+            ConsistentRead: true,
+            KeyConditionExpression: prefix ? 'pk = :pk and begins_with(sk, :prefix)' : 'pk = :pk',
+            ExpressionAttributeValues: prefix ? { ':pk': pk, ':prefix': prefix } : { ':pk': pk },
+            ExclusiveStartKey: from,
+          }),
+        );
+        items.push(...(page.Items ?? []));
+        from = page.LastEvaluatedKey;
+      } while (from);
+      return items;
+    },
+
+    async write(writes) {
+      const TransactItems = writes.map((write) =>
+        Object.fromEntries(Object.entries(write).map(([kind, request]) => [kind, { ...request, TableName }])),
+      ) as Write[];
+      try {
+        await client.send(new TransactWriteCommand({ TransactItems }));
+        return true;
+      } catch (error) {
+        const codes = cancellationCodes(error);
+        if (codes.includes('TransactionConflict')) throw new StepError('Retryable', 'the run table is busy', { cause: error });
+        if (codes.includes('ConditionalCheckFailed')) return false;
+        throw error;
+      }
+    },
+
+    async count(Key, attribute, ConditionExpression, values) {
+      try {
+        const { Attributes } = await client.send(
+          new UpdateCommand({
+            TableName,
+            Key,
+            UpdateExpression: 'add #attribute :one',
+            ConditionExpression,
+            ExpressionAttributeNames: { '#attribute': attribute, '#state': 'state' },
+            ExpressionAttributeValues: { ':one': 1, ...values },
+            ReturnValues: 'UPDATED_NEW',
+          }),
+        );
+        return Attributes?.[attribute] as number;
+      } catch (error) {
+        if ((error as Error).name === 'ConditionalCheckFailedException') return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+const cancellationCodes = (error: unknown): string[] =>
+  ((error as { CancellationReasons?: { Code?: string }[] }).CancellationReasons ?? []).map((reason) => reason.Code ?? '');

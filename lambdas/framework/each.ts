@@ -1,0 +1,97 @@
+import type { Deadline } from './deadline.ts';
+import { StepError } from './errors.ts';
+import type { RecordOf } from './record.ts';
+import type { Change, Finding, Numbers, Result, Work } from './result.ts';
+
+/** The framework's loop over work, worst first: no step can forget the deadline, a dry run, or to write down what it did. */
+export type Each = <W extends Work>(
+  work: W[],
+  act: (work: W) => Promise<Change>,
+  extra?: { findings?: Finding[]; numbers?: Numbers },
+) => Promise<Result>;
+
+interface Surroundings {
+  record: Pick<RecordOf, 'items' | 'putItem'>;
+  deadline: Deadline;
+  signal: AbortSignal;
+  dryRun: boolean;
+  /** The step's least minutes: the forecast of an item that has none of its own. */
+  minutes: number;
+  now?: () => Date;
+}
+
+/**
+ * An item done in this run is not done twice; one that failed in it is not tried again in it. `left` are those for which no time
+ * was left, each recorded with the reason; `failed` counts the whole run, the other numbers this call. Numbers of the result are
+ * sums of before less after.
+ */
+export function eachOf({ record, deadline, signal, dryRun, minutes, now = () => new Date() }: Surroundings): Each {
+  return async (work, act, extra = {}) => {
+    const known = await record.items();
+    const outcome = (item: string) => known.get(item)?.outcome;
+    const result: Result = {
+      done: 0,
+      left: 0,
+      failed: work.filter((w) => outcome(w.item) === 'failed').length,
+      numbers: { ...extra.numbers },
+      ...(extra.findings?.length && { findings: extra.findings }),
+    };
+    const keep = (w: Work, startedAt: string, rest: { outcome: 'done' | 'failed' | 'would' | 'left'; reason?: string } & Partial<Change>) =>
+      record.putItem({
+        item: w.item,
+        does: w.does,
+        forecastMinutes: w.minutes ?? minutes,
+        startedAt,
+        endedAt: now().toISOString(),
+        before: w.before,
+        ...rest,
+      });
+
+    for (const w of work) {
+      if (outcome(w.item) === 'done' || outcome(w.item) === 'failed' || outcome(w.item) === 'would') continue;
+      const startedAt = now().toISOString();
+      const forecast = w.minutes ?? minutes;
+      const why = whyNot(signal, deadline, forecast);
+      if (why) {
+        result.left += 1;
+        await keep(w, startedAt, { outcome: 'left', reason: why });
+        continue;
+      }
+      if (dryRun) {
+        await keep(w, startedAt, { outcome: 'would' });
+        result.numbers['would'] = (result.numbers['would'] ?? 0) + 1;
+        continue;
+      }
+      try {
+        const change = await act(w);
+        result.done += 1;
+        for (const [name, value] of Object.entries(change.after))
+          result.numbers[name] = (result.numbers[name] ?? 0) + (change.before[name] ?? 0) - value;
+        await keep(w, startedAt, { outcome: 'done', ...change });
+      } catch (error) {
+        const reason = (error as Error).message;
+        if (signal.aborted) {
+          result.left += 1;
+          await keep(w, startedAt, { outcome: 'left', reason: `stopped: ${String(signal.reason)}` });
+        } else if (error instanceof StepError && error.name === 'Retryable') {
+          throw error;
+        } else {
+          result.failed += 1;
+          await keep(w, startedAt, { outcome: 'failed', reason });
+        }
+      }
+    }
+    return result;
+  };
+}
+
+function whyNot(signal: AbortSignal, deadline: Deadline, forecast: number): string | undefined {
+  if (signal.aborted) return `stopped: ${String(signal.reason)}`;
+  if (!deadline.fits(forecast)) {
+    const left = Math.max(0, deadline.millisLeft / 60_000);
+    return `no time: the forecast is ${minutesText(forecast)}, ${minutesText(left)} are left`;
+  }
+  return undefined;
+}
+
+const minutesText = (minutes: number) => `${Number(minutes.toFixed(1))} min`;
