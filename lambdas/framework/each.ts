@@ -12,7 +12,10 @@ export type Each = <W extends Work>(
 
 interface Surroundings {
   record: Pick<RecordOf, 'items' | 'putItem'>;
+  /** The end of this call. */
   deadline: Deadline;
+  /** The end of the run's work: what does not fit before it is not worth another call. */
+  runDeadline: Deadline;
   signal: AbortSignal;
   dryRun: boolean;
   /** The step's least minutes: the forecast of an item that has none of its own. */
@@ -25,7 +28,7 @@ interface Surroundings {
  * was left, each recorded with the reason; `failed` counts the whole run, the other numbers this call. Numbers of the result are
  * sums of before less after.
  */
-export function eachOf({ record, deadline, signal, dryRun, minutes, now = () => new Date() }: Surroundings): Each {
+export function eachOf({ record, deadline, runDeadline, signal, dryRun, minutes, now = () => new Date() }: Surroundings): Each {
   return async (work, act, extra = {}) => {
     const known = await record.items();
     const outcome = (item: string) => known.get(item)?.outcome;
@@ -47,6 +50,7 @@ export function eachOf({ record, deadline, signal, dryRun, minutes, now = () => 
         ...rest,
       });
 
+    let mayFitLater = 0;
     for (const w of work) {
       if (outcome(w.item) === 'done' || outcome(w.item) === 'failed' || outcome(w.item) === 'would') continue;
       const startedAt = now().toISOString();
@@ -54,6 +58,7 @@ export function eachOf({ record, deadline, signal, dryRun, minutes, now = () => 
       const why = whyNot(signal, deadline, forecast);
       if (why) {
         result.left += 1;
+        if (runDeadline.fits(forecast)) mayFitLater += 1;
         await keep(w, startedAt, { outcome: 'left', reason: why });
         continue;
       }
@@ -72,6 +77,7 @@ export function eachOf({ record, deadline, signal, dryRun, minutes, now = () => 
         const reason = (error as Error).message;
         if (signal.aborted) {
           result.left += 1;
+          if (runDeadline.fits(forecast)) mayFitLater += 1;
           await keep(w, startedAt, { outcome: 'left', reason: `stopped: ${String(signal.reason)}` });
         } else if (error instanceof StepError && error.name === 'Retryable') {
           throw error;
@@ -81,6 +87,7 @@ export function eachOf({ record, deadline, signal, dryRun, minutes, now = () => 
         }
       }
     }
+    if (result.left > 0 && mayFitLater === 0) result.outOfTime = true;
     return result;
   };
 }

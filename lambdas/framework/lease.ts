@@ -9,6 +9,7 @@ import { Run } from './run.ts';
  *   LEASE#env#kind {holder, run, epoch, since}    holder: ARN of the execution; no time-to-live
  *   Open     one transaction: LEASE has no holder, epoch + 1, put RUN open, bind its OCCURRENCEs.
  *            The same holder again: the same lease, because a call may be retried.
+ *   Close    open becomes closing, with one closer at a time; then closed, with what came of it.
  *   Release  after RUN is closed: remove the holder where holder and epoch are this run's.
  */
 export interface Lease {
@@ -84,6 +85,69 @@ export async function openRun(
     }),
   );
   return table.write([takeLease, putRun, ...bindings]);
+}
+
+/** Makes `closer` the execution that closes the run, where `seen` still is; false where another was faster or the run is closed. */
+export async function beginClosing(table: Table, id: string, seen: string | undefined, closer: string): Promise<boolean> {
+  return table.write([
+    {
+      Update: {
+        TableName: undefined,
+        Key: keys.run(id),
+        UpdateExpression: 'set #state = :closing, closer = :closer',
+        ConditionExpression: `#state <> :closed and ${seen ? 'closer = :seen' : 'attribute_not_exists(closer)'}`,
+        ExpressionAttributeNames: { '#state': 'state' },
+        ExpressionAttributeValues: {
+          ':closing': 'closing',
+          ':closed': 'closed',
+          ':closer': closer,
+          ...(seen && { ':seen': seen }),
+        },
+      },
+    },
+  ]);
+}
+
+/** Facts of the run that are written while it lives: the verdict, its results. False where it is closed. */
+export async function noteOnRun(table: Table, id: string, facts: Partial<Run>): Promise<boolean> {
+  const names = Object.keys(facts);
+  return table.write([
+    {
+      Update: {
+        TableName: undefined,
+        Key: keys.run(id),
+        UpdateExpression: `set ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
+        ConditionExpression: '#current <> :closed',
+        ExpressionAttributeNames: { '#current': 'state', ...Object.fromEntries(names.map((name) => [`#${name}`, name])) },
+        ExpressionAttributeValues: {
+          ':closed': 'closed',
+          ...Object.fromEntries(Object.entries(facts).map(([name, value]) => [`:${name}`, value])),
+        },
+      },
+    },
+  ]);
+}
+
+/** Makes the run closed: from then on its record is kept for `keepDays` and not changed. False where `closer` does not close it. */
+export async function endRun(table: Table, run: Run, closer: string, now: Date, keepDays: number): Promise<boolean> {
+  return table.write([
+    {
+      Update: {
+        TableName: undefined,
+        Key: keys.run(run.id),
+        UpdateExpression: 'set #state = :closed, closedAt = :now, expires = :expires',
+        ConditionExpression: '#state = :closing and closer = :closer',
+        ExpressionAttributeNames: { '#state': 'state' },
+        ExpressionAttributeValues: {
+          ':closed': 'closed',
+          ':closing': 'closing',
+          ':closer': closer,
+          ':now': now.toISOString(),
+          ':expires': Math.floor(now.getTime() / 1_000) + keepDays * 86_400,
+        },
+      },
+    },
+  ]);
 }
 
 /** Gives the lease back. False where it is not, or no longer, this run's: then there is nothing to give back. */

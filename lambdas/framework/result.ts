@@ -22,6 +22,8 @@ export const Result = z.strictObject({
   numbers: Numbers,
   /** Why to wait: something outside works on (a host command, an earlier call), within the step's patience. */
   wait: z.string().optional(),
+  /** What is left does not fit before the run's deadline: it goes on in the next window. */
+  outOfTime: z.literal(true).optional(),
   findings: z.array(Finding).max(50).optional(),
 });
 export type Result = z.infer<typeof Result>;

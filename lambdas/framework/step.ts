@@ -2,7 +2,7 @@ import middy from '@middy/core';
 import type { Context as Invocation } from 'aws-lambda';
 import * as z from 'zod';
 import type { Clients, Opened } from './client.ts';
-import type { Deadline } from './deadline.ts';
+import { Deadline } from './deadline.ts';
 import { eachOf, type Each } from './each.ts';
 import { ledgerOf, type Ledger } from './ledger.ts';
 import {
@@ -82,7 +82,7 @@ export function step<I extends z.ZodType, C extends Clients>(spec: StepSpec<I, C
       deadline,
       signal: stop.signal,
       dryRun: run.dryRun,
-      each: eachOf({ record, deadline, signal: stop.signal, dryRun: run.dryRun, minutes: spec.minutes }),
+      each: eachOf({ record, deadline, runDeadline: new Deadline(new Date(run.deadline)), signal: stop.signal, dryRun: run.dryRun, minutes: spec.minutes }),
       ledger: ledgerOf(table, run.id, stepName(), { dryRun: run.dryRun, operation }),
       record,
       table,

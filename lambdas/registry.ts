@@ -1,0 +1,39 @@
+import { handler as backupIsFresh } from './checks/backup-is-fresh.step.ts';
+import { handler as dependenciesAnswer } from './checks/dependencies-answer.step.ts';
+import { handler as someoneIsOnCall } from './checks/someone-is-on-call.step.ts';
+import { handler as vacuumTables } from './database/vacuum-tables.step.ts';
+import { handler as writeReport } from './reports/write-report.step.ts';
+import { handler as undoAws } from './undo/aws.step.ts';
+import { handler as undoDatabase } from './undo/database.step.ts';
+import { handler as announceEnd } from './windows/announce-end.step.ts';
+import { handler as announceStart } from './windows/announce-start.step.ts';
+import { handler as beginClosing } from './windows/begin-closing.step.ts';
+import { handler as endRun } from './windows/end-run.step.ts';
+import { handler as judgeChecks } from './windows/judge-checks.step.ts';
+import { handler as muteAlarms } from './windows/mute-alarms.step.ts';
+import { handler as openRun } from './windows/open-run.step.ts';
+import { handler as settleRun } from './windows/settle-run.step.ts';
+import { handler as stopWork } from './windows/stop-work.step.ts';
+import { handler as watch } from './windows/watch.step.ts';
+
+/** Every function, by its path under lambdas/. A test compares this list with the files. */
+export const steps = {
+  'checks/backup-is-fresh': backupIsFresh,
+  'checks/dependencies-answer': dependenciesAnswer,
+  'checks/someone-is-on-call': someoneIsOnCall,
+  'database/vacuum-tables': vacuumTables,
+  'reports/write-report': writeReport,
+  'undo/aws': undoAws,
+  'undo/database': undoDatabase,
+  'windows/announce-end': announceEnd,
+  'windows/announce-start': announceStart,
+  'windows/begin-closing': beginClosing,
+  'windows/end-run': endRun,
+  'windows/judge-checks': judgeChecks,
+  'windows/mute-alarms': muteAlarms,
+  'windows/open-run': openRun,
+  'windows/settle-run': settleRun,
+  'windows/stop-work': stopWork,
+  'windows/watch': watch,
+};
+export type StepName = keyof typeof steps;

@@ -1,0 +1,176 @@
+import * as z from 'zod';
+import { executionArn, executions, setting } from '../clients/executions.ts';
+import { leases, type Leases } from '../clients/lease.ts';
+import type { Table } from '../clients/table.ts';
+import { StepError } from '../framework/errors.ts';
+import { readRun } from '../framework/lease.ts';
+import { Environment, PlannedOperation, type Run } from '../framework/run.ts';
+import { standalone } from '../framework/step.ts';
+import { decideOpening, hasServed, withoutSettled } from './decide-opening.ts';
+import { closeLost } from './lost-run.ts';
+import { planRun, type Plan } from './plan-run.ts';
+import { tagOf } from './tag.ts';
+
+/** What starts a run; by hand all that a person types into the console. */
+const Request = z.strictObject({
+  /** A window of the configuration. */
+  window: z.string().optional(),
+  /** Operations to run, in this order, instead of the window's own. */
+  operations: z.array(z.string()).min(1).optional(),
+  /** When to end at the latest, ISO 8601 UTC. */
+  until: z.iso.datetime().optional(),
+  /** Say what would be done, and change nothing. */
+  dryRun: z.boolean().default(false),
+  /** Why; required by hand. */
+  reason: z.string().min(1).max(500).optional(),
+  /** The schedule's own: the time of the event that started it. */
+  time: z.iso.datetime().optional(),
+});
+
+const Answer = z.strictObject({
+  outcome: z.enum(['open', 'wait', 'merged', 'repeated', 'busy', 'late']),
+  because: z.string(),
+  run: z.strictObject({ id: z.string() }),
+  operations: z.array(PlannedOperation.pick({ name: true, machine: true, execution: true, minutes: true })),
+  /** Milliseconds since 1970, for the state machine's arithmetic. */
+  deadline: z.number(),
+  end: z.number(),
+  dryRun: z.boolean(),
+});
+
+const Window = z.strictObject({
+  name: z.string(),
+  cron: z.string().optional(),
+  minutes: z.number().optional(),
+  operations: z.array(z.string()),
+});
+
+/** W8, W9, W12, W15. Decides what a start means, takes the lease and opens the run. Called again, it answers the same run. */
+export const handler = standalone({
+  input: z.strictObject({
+    request: Request,
+    /** ARN of the window execution. */
+    execution: z.string().min(1),
+    environment: Environment,
+    windows: z.array(Window),
+    operations: z.array(z.strictObject({ name: z.string(), machine: z.string(), minutes: z.number() })),
+    /** Kept free before a window's end for closing the run, minutes. */
+    reserveMinutes: z.number().positive(),
+  }),
+  answer: Answer,
+  uses: { sfn: executions, lease: leases },
+  example: {
+    outcome: 'open',
+    because: 'weekly of 2026-11-29T02:00:00.000Z is open until 04:00',
+    run: { id: 'e6a1b2c3' },
+    operations: [
+      {
+        name: 'database_optimization',
+        machine: 'arn:aws:states:us-east-1:000000000000:stateMachine:novacron-production-database_optimization',
+        execution: 'arn:aws:states:us-east-1:000000000000:execution:novacron-production-database_optimization:0a1b2c3d4e',
+        minutes: 2,
+      },
+    ],
+    deadline: 1_796_180_100_000,
+    end: 1_796_180_400_000,
+    dryRun: false,
+  },
+  async run({ request, environment, execution, ...settings }, { sfn, lease, table }) {
+    const id = execution.split(':').at(-1)!;
+    const now = new Date();
+    const own = await readRun(table, id);
+    if (own) return answer('open', 'this execution holds the lease already', own);
+
+    const plan = planRun(request, settings, now);
+    if ('refused' in plan) {
+      if (plan.refused === 'late') return answer('late', plan.message, id);
+      throw new StepError('InvalidInput', `${plan.field}: ${plan.message}`);
+    }
+
+    const bound = (window: string, time: string) => boundTo(lease, table, environment, window, time);
+    const held = await lease.read(environment, 'maintenance');
+    const opening = decideOpening({
+      now,
+      id,
+      plan,
+      bound: plan.window && plan.occurrence ? await bound(plan.window, plan.occurrence) : undefined,
+      containerBound: plan.containedBy && !!(await bound(plan.containedBy.window, plan.containedBy.occurrence)),
+      lease: held,
+      holder: held.holder ? await sfn.describe(held.holder) : undefined,
+      holderRun: held.run ? await readRun(table, held.run) : undefined,
+    });
+    switch (opening.outcome) {
+      case 'wait':
+        if (opening.close) await closeLost(sfn, setting('CLOSE_RUN_MACHINE'), opening.close, now);
+        return fits(plan, now) ? answer('wait', opening.because, id) : answer('late', `no time is left: ${opening.because}`, id);
+      case 'open': {
+        const merged = await Promise.all(
+          plan.merged.map(async ({ window, occurrence: time }) => ({ window, time, bound: await bound(window, time) })),
+        );
+        const settled = merged.filter(({ bound }) => bound?.run && hasServed(bound.run));
+        const bind = [
+          ...(plan.window && plan.occurrence && opening.binds ? [{ window: plan.window, time: plan.occurrence, from: opening.from }] : []),
+          ...merged.filter((m) => !settled.includes(m)).map(({ window, time, bound }) => ({ window, time, from: bound?.occurrence.run })),
+        ];
+        const own = settings.windows.find((window) => window.name === plan.window)?.operations ?? [];
+        const run = runOf(withoutSettled(plan, settled, own), { id, execution, environment, epoch: held.epoch + 1, now });
+        // Where somebody was faster nothing is written, and the next call sees what they did.
+        const taken = await lease.open('maintenance', held, run, bind);
+        return taken ? answer('open', `works until ${run.deadline}`, run) : answer('wait', 'another start was faster', id);
+      }
+      default:
+        return answer(opening.outcome, opening.because, id);
+    }
+  },
+});
+
+function answer(outcome: z.infer<typeof Answer>['outcome'], because: string, run: Run | string): z.infer<typeof Answer> {
+  const opened = typeof run === 'string' ? undefined : run;
+  return {
+    outcome,
+    because,
+    run: { id: opened?.id ?? (run as string) },
+    operations: (opened?.operations ?? []).map(({ name, machine, execution, minutes }) => ({ name, machine, execution, minutes })),
+    deadline: opened ? Date.parse(opened.deadline) : 0,
+    end: opened ? Date.parse(opened.end) : 0,
+    dryRun: opened?.dryRun ?? false,
+  };
+}
+
+async function boundTo(lease: Leases, table: Table, environment: string, window: string, time: string) {
+  const occurrence = await lease.occurrence(environment, window, time);
+  return occurrence && { occurrence, run: await readRun(table, occurrence.run) };
+}
+
+const fits = (plan: Plan, now: Date) => plan.operations.some(({ minutes }) => plan.deadline.getTime() - now.getTime() >= minutes * 60_000);
+
+interface Identity {
+  id: string;
+  execution: string;
+  environment: Run['environment'];
+  epoch: number;
+  now: Date;
+}
+
+function runOf(plan: Plan, { id, execution, environment, epoch, now }: Identity): Run {
+  const tag = tagOf(id);
+  return {
+    id,
+    execution,
+    environment,
+    state: 'open',
+    tag,
+    epoch,
+    window: plan.window,
+    occurrence: plan.occurrence,
+    startedBy: plan.startedBy,
+    reason: plan.reason,
+    dryRun: plan.dryRun,
+    openedAt: now.toISOString(),
+    deadline: plan.deadline.toISOString(),
+    end: plan.end.toISOString(),
+    operations: plan.operations.map((operation) => ({ ...operation, execution: executionArn(operation.machine, tag) })),
+    merged: plan.merged,
+    build: setting('BUILD'),
+  };
+}

@@ -1,0 +1,63 @@
+import type { Execution } from '../clients/executions.ts';
+import type { StepItem } from '../framework/record-items.ts';
+import { OperationOutcome, type PlannedOperation, type Run, type RunOutcome } from '../framework/run.ts';
+
+export interface Ended {
+  operation: PlannedOperation;
+  /** Undefined where it never started. */
+  execution?: Execution;
+}
+
+/**
+ * W13. What came of each operation, from what Step Functions itself says of its execution: an operation machine answers an
+ * OperationOutcome, as output or, where a step failed, as the cause of its failure. A stopped one answers nothing; then the
+ * record says how far its steps came.
+ */
+export function outcomeOf({ operation, execution }: Ended, steps: StepItem[]): OperationOutcome {
+  if (!execution) return { operation: operation.name, outcome: 'skipped', steps: [], reason: 'it was not started' };
+  const answered = parsed(execution.status === 'SUCCEEDED' ? execution.output : execution.cause);
+  if (answered) return answered;
+  const unfinished = steps.filter((step) => step.calls > 0 && !step.endedAt);
+  const stopped = unfinished.map(({ step, target }) => ({ step, target, outcome: 'stopped' as const, reason: 'stopped while it worked' }));
+  const outcome = execution.status === 'ABORTED' ? ('stopped' as const) : ('failed' as const);
+  const reason = [execution.status.toLowerCase(), execution.error, execution.cause].filter(Boolean).join(': ').slice(0, 1_000);
+  return { operation: operation.name, outcome, steps: stopped, reason };
+}
+
+function parsed(text: string | undefined): OperationOutcome | undefined {
+  try {
+    return OperationOutcome.safeParse(JSON.parse(text ?? '')).data;
+  } catch {
+    return undefined; // a cause in plain words: the machine broke before it could answer
+  }
+}
+
+/** How the run as a whole came out, and one sentence that says why. */
+export function settle(
+  run: Pick<Run, 'verdict' | 'deadline' | 'end'>,
+  window: Execution | undefined,
+  results: OperationOutcome[],
+  steps: StepItem[],
+): { outcome: RunOutcome; because: string } {
+  const named = (...outcomes: OperationOutcome['outcome'][]) =>
+    results.filter((result) => outcomes.includes(result.outcome)).map((result) => result.operation);
+  const said = [window?.error, window?.cause].filter(Boolean).join(': ').slice(0, 500);
+
+  if (window?.status === 'ABORTED') return { outcome: 'cancelled', because: `its execution was stopped${said && ` (${said})`}` };
+  if (window && window.status !== 'RUNNING' && window.status !== 'SUCCEEDED')
+    return { outcome: 'failed', because: `its execution ended ${window.status}${said && `: ${said}`}` };
+  if (run.verdict?.outcome === 'blocked') {
+    const reasons = run.verdict.checks.filter((check) => check.blocker && !check.passed).map((check) => `${check.check}: ${check.reasons.join(', ')}`);
+    return { outcome: 'blocked', because: `the checklist blocked it: ${reasons.join('; ')}`.slice(0, 1_000) };
+  }
+  if (!run.verdict) {
+    const error = steps.findLast((step) => step.error);
+    return { outcome: 'failed', because: `it ended before the checklist had a verdict${error ? ` (${error.step}: ${error.error})` : ''}` };
+  }
+  if (named('failed', 'stopped').length) return { outcome: 'failed', because: `${list(named('failed', 'stopped'))} failed` };
+  if (named('deferred', 'skipped').length)
+    return { outcome: 'deferred', because: `${list(named('deferred', 'skipped'))} could not end before ${run.deadline}; the next window goes on` };
+  return { outcome: 'done', because: `${list(named('done')) || 'no operation'} done` };
+}
+
+const list = (names: string[]) => names.join(', ');

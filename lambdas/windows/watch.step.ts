@@ -1,0 +1,44 @@
+import * as z from 'zod';
+import { alarms } from '../clients/alarms.ts';
+import { executions, setting, type Executions } from '../clients/executions.ts';
+import { leases } from '../clients/lease.ts';
+import { readLedger } from '../framework/ledger.ts';
+import { readRun, type Lease } from '../framework/lease.ts';
+import { count, metrics } from '../framework/metrics.ts';
+import { Environment } from '../framework/run.ts';
+import { standalone } from '../framework/step.ts';
+import { closeLost, isLost } from './lost-run.ts';
+
+/**
+ * Once a minute: closes the run whose execution has ended without closing it, extends the mutes of the one that lives (W17), and
+ * shows that it is alive itself: its silence raises an alarm.
+ */
+export const handler = standalone({
+  input: z.strictObject({ environment: Environment }),
+  answer: z.strictObject({ run: z.string().optional(), did: z.enum(['nothing', 'extended', 'closed', 'waited']) }),
+  uses: { sfn: executions, lease: leases, cloudwatch: alarms },
+  example: { run: 'e6a1b2c3', did: 'extended' },
+  async run({ environment }, { sfn, lease, cloudwatch, table }) {
+    const now = new Date();
+    const held = await lease.read(environment, 'maintenance');
+    const did = held.run ? await look(held) : 'nothing';
+    metrics(environment, (to) => count(to, 'WatchAlive'));
+    return { ...(held.run && { run: held.run }), did };
+
+    async function look({ run: id, holder, since }: Lease) {
+      const run = await readRun(table, id!);
+      if (isLost(await sfn.describe(holder!), since, now)) {
+        if (await beingClosed(sfn, run?.closer)) return 'waited' as const;
+        await closeLost(sfn, setting('CLOSE_RUN_MACHINE'), id!, now);
+        return 'closed' as const;
+      }
+      if (run?.state !== 'open' || run.dryRun) return 'waited' as const;
+      const muted = (await readLedger(table, run.id)).filter((entry) => entry.kind === 'alarm-mute' && entry.state === 'done');
+      for (const { target, after } of muted)
+        await cloudwatch.mute(target, after as string[], `Maintenance run ${run.id} works`, now);
+      return 'extended' as const;
+    }
+  },
+});
+
+const beingClosed = async (sfn: Executions, closer: string | undefined) => closer && (await sfn.describe(closer))?.status === 'RUNNING';

@@ -1,0 +1,63 @@
+import { RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { Code } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { Construct } from 'constructs';
+import { steps, type StepName } from '../lambdas/registry.ts';
+import type { Configuration } from './config/load.ts';
+import type { Bundles } from './constructs/bundles.ts';
+import { Machines } from './constructs/machines.ts';
+import { Notices } from './constructs/notices.ts';
+import { Steps } from './constructs/steps.ts';
+import { Windows } from './constructs/windows.ts';
+import type { DataStack } from './data-stack.ts';
+import type { Platform } from './grants.ts';
+import { machinesOf } from './machines.ts';
+import { namesOf } from './names.ts';
+
+export interface AutomationProps extends StackProps {
+  configuration: Configuration;
+  data: DataStack;
+  /** Undefined in tests of the templates, which need no code. */
+  bundles?: Bundles;
+}
+
+/** The automation of one environment: a function for each step, a state machine for each operation, and what starts them. */
+export class AutomationStack extends Stack {
+  constructor(scope: Construct, id: string, { configuration, data, bundles, ...props }: AutomationProps) {
+    super(scope, id, { ...props, suppressTemplateIndentation: true });
+    const names = namesOf(configuration);
+
+    const notices = new Notices(this, 'Notices', { names, key: data.key, emails: configuration.notify.emails });
+    const platform: Platform = {
+      configuration,
+      names,
+      key: data.key,
+      tableArn: data.table.tableArn,
+      reports: data.reports,
+      topic: notices.topic,
+      build: bundles?.build ?? 'unbuilt',
+    };
+
+    const logs = (name: string) =>
+      new LogGroup(this, `${name} log`, {
+        logGroupName: name,
+        retention: RetentionDays.THREE_MONTHS,
+        encryptionKey: data.key,
+        removalPolicy: RemovalPolicy.DESTROY,
+      });
+    const functions = new Steps(this, 'Steps', {
+      platform,
+      log: logs(`/novacron/${configuration.environment}/steps`),
+      code: (step) => (bundles ? Code.fromAsset(bundles.folder(step)) : Code.fromInline('exports.handler = () => {}')),
+    });
+    const machines = new Machines(this, 'Machines', {
+      machines: machinesOf(configuration, names),
+      platform,
+      // Step Functions may write to groups of this name without a resource policy of ours, which has a size limit.
+      log: logs(`/aws/vendedlogs/states/${names.prefix}`),
+    });
+    new Windows(this, 'Windows', { configuration, names, key: data.key, watch: functions.get('windows/watch') });
+
+    for (const step of Object.keys(steps) as StepName[]) machines.node.addDependency(functions.get(step));
+  }
+}

@@ -1,0 +1,122 @@
+import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { Capability } from '../lambdas/framework/client.ts';
+import type { Configuration } from './config/load.ts';
+import type { Names } from './names.ts';
+import { operations } from './operations.ts';
+
+/** What grants speak of. */
+export interface Platform {
+  configuration: Configuration;
+  names: Names;
+  key: IKey;
+  tableArn: string;
+  reports: IBucket;
+  topic: ITopic;
+  /** Identifies the code that is deployed. */
+  build: string;
+}
+
+/** What a capability means in AWS. */
+export interface Grant {
+  statements: PolicyStatement[];
+  environment?: Record<string, string>;
+  /** It is reached inside the VPC; a function there may call only the AWS services that have an endpoint. */
+  inVpc?: boolean;
+  /** AWS services that the client calls, as endpoint names. */
+  services: string[];
+}
+
+const allow = (actions: string[], resources: string[], conditions?: Record<string, Record<string, unknown>>) =>
+  new PolicyStatement({ effect: Effect.ALLOW, actions, resources, ...(conditions && { conditions }) });
+
+/** Items of the run table whose partition key begins so. */
+const items = (tableArn: string, ...prefixes: string[]) =>
+  allow(
+    ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:ConditionCheckItem'],
+    [tableArn],
+    { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': prefixes.map((prefix) => `${prefix}#*`) } },
+  );
+
+/** The run's own record: every function has it, and nothing more without a capability. */
+export const record = ({ tableArn, key }: Pick<Platform, 'tableArn' | 'key'>): Grant => ({
+  statements: [items(tableArn, 'RUN'), useKey(key)],
+  services: ['dynamodb'],
+});
+
+const useKey = (key: IKey) => allow(['kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey', 'kms:DescribeKey'], [key.keyArn]);
+
+/** Each capability in one place. The compiler asks for a line when one is added. */
+export const grants: Record<Capability, (platform: Platform) => Grant> = {
+  postgres: ({ configuration: { targets } }) => ({
+    statements: targets.databases.length
+      ? [allow(['secretsmanager:GetSecretValue'], targets.databases.map(({ secretArn }) => secretArn))]
+      : [],
+    environment: {
+      DATABASES: JSON.stringify(
+        Object.fromEntries(
+          targets.databases.map(({ name, secretArn, systemIdentifier }) => [name, { secret: secretArn, ...(systemIdentifier && { systemIdentifier }) }]),
+        ),
+      ),
+    },
+    inVpc: true,
+    services: ['secretsmanager'],
+  }),
+
+  lease: ({ tableArn, build }) => ({
+    statements: [items(tableArn, 'LEASE', 'OCCURRENCE')],
+    environment: { BUILD: build },
+    services: ['dynamodb'],
+  }),
+
+  executions: ({ names }) => ({
+    statements: [
+      allow(['states:StartExecution'], [names.machineArn('close-run')]),
+      allow(['states:DescribeExecution'], ['window', 'close-run', ...Object.keys(operations)].map(names.executionsArn)),
+      allow(['states:StopExecution'], Object.keys(operations).map(names.executionsArn)),
+    ],
+    environment: { CLOSE_RUN_MACHINE: names.machineArn('close-run') },
+    services: ['states'],
+  }),
+
+  notices: ({ topic, names }) => ({
+    statements: [allow(['sns:Publish'], [topic.topicArn]), allow(['events:PutEvents'], [names.eventBusArn])],
+    environment: { NOTICES_TOPIC: topic.topicArn, EVENT_BUS: 'default' },
+    services: ['sns', 'events'],
+  }),
+
+  reports: ({ reports }) => ({
+    statements: [allow(['s3:PutObject'], [reports.arnForObjects('reports/*')])],
+    environment: { REPORTS_BUCKET: reports.bucketName },
+    services: ['s3'],
+  }),
+
+  backups: ({ configuration: { buckets } }) => {
+    const { name, prefix, keyArn } = buckets.backups;
+    const bucket = `arn:aws:s3:::${name}`;
+    return {
+      statements: [
+        allow(['s3:ListBucket'], [bucket], prefix ? { StringLike: { 's3:prefix': [`${prefix}*`] } } : undefined),
+        allow(['s3:GetObject', 's3:GetObjectAttributes'], [`${bucket}/${prefix}*`]),
+        ...(keyArn ? [allow(['kms:Decrypt'], [keyArn])] : []),
+      ],
+      environment: { BACKUPS_BUCKET: name, BACKUPS_PREFIX: prefix },
+      services: ['s3'],
+    };
+  },
+
+  // Permission is asked for on the rule and on each alarm it names, so alarm names are configuration.
+  alarms: ({ configuration: { alarms }, names }) => ({
+    statements: [
+      allow(
+        ['cloudwatch:PutAlarmMuteRule', 'cloudwatch:GetAlarmMuteRule', 'cloudwatch:DeleteAlarmMuteRule'],
+        [names.muteRulesArn, ...alarms.mute.map(names.alarmArn)],
+      ),
+    ],
+    services: ['monitoring'],
+  }),
+
+  internet: () => ({ statements: [], services: [] }),
+};

@@ -1,0 +1,146 @@
+import { steps, type StepName } from '../lambdas/registry.ts';
+import type { Configuration } from './config/load.ts';
+import type { Names } from './names.ts';
+import { checklist, operations, undoing, type OperationName, type PlannedStep } from './operations.ts';
+
+/** Kept free before a window's end for closing the run, minutes. */
+const reserveMinutes = 5;
+/** A check that has not answered by then has failed, seconds. */
+const checkSeconds = 60;
+/** The longest an operation may take by itself, seconds: a window's end stops it earlier. */
+const operationSeconds = 12 * 3_600;
+
+/** A machine as it is deployed: its definition, what fills it, and what its role must allow. */
+export interface Machine {
+  name: string;
+  definition: string;
+  values: Record<string, unknown>;
+  invokes: StepName[];
+  starts: string[];
+  readsRuns: boolean;
+}
+
+/** Every state machine of an environment. Configuration is compiled in: nothing is looked up at run time. */
+export function machinesOf(configuration: Configuration, names: Names): Machine[] {
+  const operationNames = Object.keys(operations) as OperationName[];
+  return [
+    windowMachine(configuration, names),
+    closeRunMachine(configuration, names),
+    ...operationNames.map((name) => operationMachine(name, configuration, names)),
+  ];
+}
+
+function operationMachine(name: OperationName, configuration: Configuration, names: Names): Machine {
+  const { comment, steps: planned } = operations[name] as { comment: string; steps: PlannedStep[] };
+  return {
+    name,
+    definition: 'operation',
+    values: {
+      comment: `${comment} By hand: { "reason": "why" }, optionally until and dryRun.`,
+      timeoutSeconds: operationSeconds,
+      operation: name,
+      table: `${names.prefix}-runs`,
+      windowMachine: names.machineArn('window'),
+      steps: planned.flatMap((step) => entriesOf(step, configuration, names, name)),
+    },
+    invokes: planned.map(({ step }) => step),
+    starts: ['window'],
+    readsRuns: true,
+  };
+}
+
+function windowMachine(configuration: Configuration, names: Names): Machine {
+  const { environment, windows, alarms } = configuration;
+  const longest = Math.max(120, ...windows.map(({ minutes }) => minutes ?? 0));
+  const operationNames = Object.keys(operations) as OperationName[];
+  const fn = names.functionArn;
+  return {
+    name: 'window',
+    definition: 'window',
+    values: {
+      // A run by hand may last until the next window begins.
+      timeoutSeconds: (longest + 60) * 60 + operationSeconds,
+      environment,
+      reserveMinutes,
+      checkSeconds,
+      windows: windows.map(({ name, cron, minutes, operations }) => ({ name, ...(cron && { cron, minutes }), operations })),
+      operations: operationNames.map((name) => ({ name, machine: names.machineArn(name), minutes: leastMinutes(name) })),
+      checks: checklist.flatMap(({ check, blocker, ...step }) =>
+        entriesOf(step, configuration, names).map((entry) => ({ check, blocker, function: entry.function, payload: entry.payload })),
+      ),
+      alarms: alarms.mute,
+      closeRunMachine: names.machineArn('close-run'),
+      openRun: fn('windows/open-run'),
+      announce: fn('windows/announce-start'),
+      judgeChecks: fn('windows/judge-checks'),
+      muteAlarms: fn('windows/mute-alarms'),
+    },
+    invokes: ['windows/open-run', 'windows/announce-start', 'windows/judge-checks', 'windows/mute-alarms', ...checklist.map(({ step }) => step)],
+    starts: ['close-run', ...operationNames],
+    readsRuns: false,
+  };
+}
+
+function closeRunMachine(configuration: Configuration, names: Names): Machine {
+  const fn = names.functionArn;
+  const invokes: StepName[] = [
+    'windows/begin-closing',
+    'windows/stop-work',
+    'windows/settle-run',
+    'reports/write-report',
+    'windows/announce-end',
+    'windows/end-run',
+  ];
+  const [beginClosing, stopWork, settleRun, writeReport, announceEnd, endRun] = invokes.map(fn);
+  return {
+    name: 'close-run',
+    definition: 'close-run',
+    values: {
+      ...{ beginClosing, stopWork, settleRun, writeReport, announceEnd, endRun },
+      undoing: undoing.flatMap(({ optional, ...step }) =>
+        entriesOf(step, configuration, names).map((entry) => ({ optional, function: entry.function, payload: entry.payload })),
+      ),
+      keepDays: configuration.record.retentionDays,
+    },
+    invokes: [...invokes, ...undoing.map(({ step }) => step)],
+    starts: [],
+    readsRuns: false,
+  };
+}
+
+/** The least time worth starting an operation with: that of its shortest step. */
+const leastMinutes = (name: OperationName) => Math.min(...operations[name].steps.map(({ step }) => minutesOf(step)));
+
+const minutesOf = (step: StepName): number => {
+  const { spec } = steps[step];
+  return 'minutes' in spec ? spec.minutes : 0;
+};
+
+/** One entry for each target: what a state machine needs to run the step, settings filled in and checked. */
+export function entriesOf({ step, per }: PlannedStep, configuration: Configuration, names: Names, operation?: string) {
+  const { spec } = steps[step];
+  const input = spec.input.parse(settingsOf(step, configuration)) as Record<string, unknown>;
+  const targets = per === 'database' ? configuration.targets.databases.map(({ name }) => name) : [undefined];
+  return targets.map((target) => ({
+    names: { step, ...(target && { target }) },
+    function: names.functionArn(step),
+    minutes: minutesOf(step),
+    patience: ('patience' in spec && spec.patience ? spec.patience : 15) * 60,
+    payload: { ...(operation && { operation }), ...(target && { target }), input },
+  }));
+}
+
+/** What the configuration says for a step: its own settings, and for the checks what stands elsewhere in the file. */
+function settingsOf(step: StepName, { steps: settings, thresholds, roster, dependencies }: Configuration): unknown {
+  const own = (settings[step] ?? {}) as Record<string, unknown>;
+  switch (step) {
+    case 'checks/backup-is-fresh':
+      return { maxAgeHours: thresholds.backupAgeHours, ...own };
+    case 'checks/someone-is-on-call':
+      return { roster, ...own };
+    case 'checks/dependencies-answer':
+      return { dependencies, ...own };
+    default:
+      return own;
+  }
+}

@@ -1,0 +1,22 @@
+import type { Configuration } from './config/load.ts';
+
+/** The fixed names of what is deployed: definitions and functions name each other without a cycle between resources. */
+export function namesOf({ environment, account, region }: Pick<Configuration, 'environment' | 'account' | 'region'>) {
+  const prefix = `novacron-${environment}`;
+  const machine = (name: string) => `${prefix}-${name}`;
+  const machineArn = (name: string) => `arn:aws:states:${region}:${account}:stateMachine:${machine(name)}`;
+  const functionName = (step: string) => `${prefix}-${step.replaceAll('/', '-')}`;
+  return {
+    prefix,
+    machine,
+    machineArn,
+    /** ARN of every execution of a machine. */
+    executionsArn: (name: string) => `arn:aws:states:${region}:${account}:execution:${machine(name)}:*`,
+    functionName,
+    functionArn: (step: string) => `arn:aws:lambda:${region}:${account}:function:${functionName(step)}`,
+    muteRulesArn: `arn:aws:cloudwatch:${region}:${account}:alarm-mute-rule:${prefix}-*`,
+    alarmArn: (alarm: string) => `arn:aws:cloudwatch:${region}:${account}:alarm:${alarm}`,
+    eventBusArn: `arn:aws:events:${region}:${account}:event-bus/default`,
+  };
+}
+export type Names = ReturnType<typeof namesOf>;

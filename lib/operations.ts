@@ -1,0 +1,41 @@
+import type { StepName } from '../lambdas/registry.ts';
+
+/** What an operation runs in turn. `per: 'database'`: once for each database of the configuration. */
+export interface PlannedStep {
+  step: StepName;
+  per?: 'database';
+}
+
+interface Operation {
+  /** Shown in the console. */
+  comment: string;
+  steps: PlannedStep[];
+}
+
+/** Every operation there is, under the runbook's own name. A new one is a line here and a line in config/windows.yaml. */
+export const operations = {
+  database_optimization: {
+    comment: 'Vacuums and analyses the tables that need it, worst first (D5).',
+    steps: [{ step: 'database/vacuum-tables', per: 'database' }],
+  },
+} satisfies Record<string, Operation>;
+export type OperationName = keyof typeof operations;
+
+/** A check of the pre-maintenance checklist; a blocker that does not pass stops the run before anything changes. */
+interface Check extends PlannedStep {
+  check: string;
+  blocker: boolean;
+}
+
+/** The checklist, asked all at once. */
+export const checklist: Check[] = [
+  { check: 'C1 backup is fresh', step: 'checks/backup-is-fresh', blocker: true },
+  { check: 'C5 someone is on call', step: 'checks/someone-is-on-call', blocker: false },
+  { check: 'C7 dependencies answer', step: 'checks/dependencies-answer', blocker: false },
+];
+
+/** What closing a run takes back, split by capability. `optional`: nothing is left behind where the system is out of reach. */
+export const undoing: (PlannedStep & { optional: boolean })[] = [
+  { step: 'undo/database', per: 'database', optional: true },
+  { step: 'undo/aws', optional: false },
+];
