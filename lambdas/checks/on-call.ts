@@ -1,0 +1,38 @@
+import { stretch } from '../reports/format.ts';
+
+/** One person's time on call; ISO 8601 date-times. `to` belongs to the next. */
+export interface Shift {
+  name: string;
+  contact: string;
+  from: string;
+  to: string;
+}
+export interface Gap {
+  from: string;
+  to: string;
+}
+
+/** The parts of a stretch that no shift covers, in order. */
+export function gapsIn(roster: Shift[], from: Date, to: Date): Gap[] {
+  const gaps: Gap[] = [];
+  let covered = from.getTime();
+  const gap = (until: number) =>
+    gaps.push({ from: new Date(covered).toISOString(), to: new Date(until).toISOString() });
+  const shifts = roster
+    .map((shift) => ({ from: Date.parse(shift.from), to: Date.parse(shift.to) }))
+    .toSorted((one, other) => one.from - other.from);
+  for (const shift of shifts) {
+    if (covered >= to.getTime()) break;
+    if (shift.to <= covered) continue;
+    if (shift.from > covered) gap(Math.min(shift.from, to.getTime()));
+    covered = shift.to;
+  }
+  if (covered < to.getTime()) gap(to.getTime());
+  return gaps;
+}
+
+/** Why nobody may be there when somebody is needed; nothing where the roster covers the whole stretch. C5. */
+export const whyNobodyIsOnCall = (roster: Shift[], from: Date, to: Date): string[] =>
+  gapsIn(roster, from, to).map(
+    (gap) => `Nobody is on call on ${stretch(gap.from, gap.to)}. Add a person to the roster for that time.`,
+  );

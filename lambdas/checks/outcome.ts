@@ -1,0 +1,16 @@
+import type { Finding, Numbers, Result } from '../framework/result.ts';
+
+/** A check's answer: passed where nothing speaks against it, else failed with each reason as a finding. */
+export function outcomeOf(
+  severity: Finding['severity'],
+  subject: string,
+  reasons: string[],
+  numbers: Numbers = {},
+): Result {
+  if (reasons.length === 0) return { done: 1, left: 0, failed: 0, numbers };
+  // Within the contract's limits, however long a name in it is.
+  const findings = reasons
+    .slice(0, 50)
+    .map((message) => ({ severity, subject: subject.slice(0, 300), message: message.slice(0, 2_000) }));
+  return { done: 1, left: 0, failed: 1, numbers, findings };
+}

@@ -1,0 +1,26 @@
+import * as z from 'zod';
+import { step } from '../framework/step.ts';
+import { whyNobodyIsOnCall } from './on-call.ts';
+import { outcomeOf } from './outcome.ts';
+
+const Moment = z.iso.datetime({ offset: true });
+
+const Shift = z
+  .strictObject({ name: z.string().min(1), contact: z.string().min(1), from: Moment, to: Moment })
+  .refine(({ from, to }) => Date.parse(from) < Date.parse(to), {
+    path: ['to'],
+    error: 'the shift must end after it begins',
+  });
+
+/** C5, advisory. Somebody is on call from now to the window's end. */
+export const handler = step({
+  input: z.strictObject({ roster: z.array(Shift).default([]) }),
+  uses: {},
+  minutes: 0,
+  example: { done: 1, left: 0, failed: 0, numbers: { shifts: 4 } },
+  async run({ roster }, { run }) {
+    return outcomeOf('warning', 'On-call roster', whyNobodyIsOnCall(roster, new Date(), new Date(run.end)), {
+      shifts: roster.length,
+    });
+  },
+});

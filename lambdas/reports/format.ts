@@ -1,0 +1,112 @@
+/** How numbers, times and names are written for a person. Everything is UTC and English, whatever machine it runs on. */
+
+const grouped = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 0 });
+const short = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 2 });
+
+/** `1,234,567`; a fraction below 100 keeps two places. */
+export function count(value: number): string {
+  return Number.isInteger(value) || Math.abs(value) >= 100 ? grouped.format(value) : short.format(value);
+}
+
+/** `3 tables`, `1 table`. */
+export function plural(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
+
+const byteUnits = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** Bytes in powers of 1,024, three digits that count: `1.42 GiB`. */
+export function bytes(value: number): string {
+  const power = Math.min(Math.floor(Math.log2(Math.max(Math.abs(value), 1)) / 10), byteUnits.length - 1);
+  const scaled = value / 1024 ** power;
+  if (power === 0) return `${count(value)} ${Math.abs(value) === 1 ? 'byte' : 'bytes'}`;
+  const digits = Math.abs(scaled) >= 100 ? 0 : Math.abs(scaled) >= 10 ? 1 : 2;
+  return `${scaled.toFixed(digits)} ${byteUnits[power]}`;
+}
+
+/** A stretch of milliseconds in its two largest units: `420 ms`, `4.2 s`, `12 min 5 s`, `1 h 41 min`, `3 d 4 h`. */
+export function duration(millis: number): string {
+  if (millis < 0) return `-${duration(-millis)}`;
+  if (millis < 1_000) return `${Math.round(millis)} ms`;
+  if (millis < 9_950) return `${(millis / 1_000).toFixed(1).replace(/\.0$/, '')} s`;
+  const pair = (large: number, one: string, small: number, other: string) =>
+    small === 0 ? `${large} ${one}` : `${large} ${one} ${small} ${other}`;
+  const seconds = Math.round(millis / 1_000);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3_600) return pair(Math.floor(seconds / 60), 'min', seconds % 60, 's');
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 48 * 60) return pair(Math.floor(minutes / 60), 'h', minutes % 60, 'min');
+  const hours = Math.round(minutes / 60);
+  return pair(Math.floor(hours / 24), 'd', hours % 24, 'h');
+}
+
+export const minutes = (value: number): string => duration(value * 60_000);
+
+/** Milliseconds from one ISO moment to another. */
+export const between = (from: string, to: string): number => Date.parse(to) - Date.parse(from);
+
+/** `02:41`. */
+export const clock = (moment: string | number): string => new Date(moment).toISOString().slice(11, 16);
+
+/** `02:41:09`. */
+export const clockWithSeconds = (moment: string | number): string => new Date(moment).toISOString().slice(11, 19);
+
+const dayFormat = new Intl.DateTimeFormat('en-GB', {
+  weekday: 'long',
+  day: 'numeric',
+  month: 'long',
+  year: 'numeric',
+  timeZone: 'UTC',
+});
+
+/** `Sunday 29 November 2026`. */
+export const day = (moment: string | number): string => dayFormat.format(new Date(moment)).replace(',', '');
+
+/** `Sunday 29 November 2026, 02:00 to 04:00 UTC`; a stretch over midnight names both days. */
+export function stretch(from: string, to: string): string {
+  return day(from) === day(to)
+    ? `${day(from)}, ${clock(from)} to ${clock(to)} UTC`
+    : `${day(from)}, ${clock(from)} to ${day(to)}, ${clock(to)} UTC`;
+}
+
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** `database/vacuum-tables` and `database_optimization` as words: `vacuum tables`, `database optimization`. */
+export const words = (name: string): string => name.slice(name.lastIndexOf('/') + 1).replaceAll(/[-_]+/g, ' ');
+
+type Unit = 'bytes' | 'time' | 'share' | 'count';
+
+/** The field's numbers carry their unit at the end of their name: `indexBytes`, `ageHours`, `lagMillis`, `bloatShare`. */
+const suffixes: [RegExp, Unit, number][] = [
+  [/bytes$/i, 'bytes', 1],
+  [/(millis|milliseconds|ms)$/, 'time', 1],
+  [/(?:^s|S|\bs)econds$/, 'time', 1_000],
+  [/(?:^m|M|\bm)inutes$/, 'time', 60_000],
+  [/(?:^h|H|\bh)ours$/, 'time', 3_600_000],
+  [/(?:^d|D|\bd)ays$/, 'time', 86_400_000],
+  [/(?:^s|S|\bs)hare$|Ratio$/, 'share', 1],
+];
+
+function unitOf(name: string): { unit: Unit; factor: number; stem: string } {
+  for (const [suffix, unit, factor] of suffixes) {
+    if (suffix.test(name)) return { unit, factor, stem: unit === 'time' ? name.replace(suffix, '').trim() : name };
+  }
+  return { unit: 'count', factor: 1, stem: name };
+}
+
+/** A named number's name in words: `deadTuples` is `dead tuples`, `ageHours` is `age`. */
+export function nameOf(name: string): string {
+  const { stem } = unitOf(name);
+  return (stem || 'time')
+    .replaceAll(/([a-z0-9])([A-Z])/g, (_, end: string, start: string) => `${end} ${start.toLowerCase()}`)
+    .replaceAll('_', ' ');
+}
+
+/** A named number's value with its unit. */
+export function measure(name: string, value: number): string {
+  const { unit, factor } = unitOf(name);
+  if (unit === 'bytes') return bytes(value);
+  if (unit === 'time') return duration(value * factor);
+  if (unit === 'share') return `${short.format(value * 100)} %`;
+  return count(value);
+}

@@ -1,0 +1,95 @@
+import type { ChangeView, ItemView, Report, StepView } from './report.ts';
+import { checklistInWords } from './report.ts';
+
+const columns = 80;
+
+/** Breaks text at blanks; a word that is longer than the line stays whole, so that it can be copied. */
+function wrapped(text: string, indent = '', hanging = indent): string {
+  const lines: string[] = [];
+  for (const paragraph of text.split('\n')) {
+    let line = lines.length === 0 ? indent : hanging;
+    let empty = true;
+    for (const word of paragraph.split(/\s+/).filter(Boolean)) {
+      if (!empty && line.length + 1 + word.length > columns) {
+        lines.push(line);
+        line = hanging;
+        empty = true;
+      }
+      line += empty ? word : ` ${word}`;
+      empty = false;
+    }
+    lines.push(line);
+  }
+  return lines.join('\n');
+}
+
+const section = (title: string) => ['', title.toUpperCase(), '-'.repeat(title.length)];
+const bullet = (text: string) => wrapped(text, '- ', '  ');
+
+function change({ name, before, after }: ChangeView): string {
+  if (before !== undefined && after !== undefined) return `${name} ${before} -> ${after}`;
+  return `${name} ${before ?? after}`;
+}
+
+function item({ item, does, status, reason, changes, forecast, took }: ItemView): string {
+  const time = took ? `took ${took}, forecast ${forecast}` : `forecast ${forecast}`;
+  const lines = [wrapped(`[${status.word}] ${item} (${time})`, '    ', '      '), wrapped(does, '      ')];
+  if (reason) lines.push(wrapped(reason, '      '));
+  if (changes.length > 0) lines.push(wrapped(changes.map(change).join('; '), '      '));
+  return lines.join('\n');
+}
+
+function step({ name, target, status, reason, took, numbers, items, omitted }: StepView): string[] {
+  const lines = [
+    wrapped(`${name}${target ? ` on ${target}` : ''}: ${status.word}${took ? `, ${took}` : ''}`, '  ', '    '),
+  ];
+  if (reason) lines.push(wrapped(reason, '    '));
+  if (numbers.length > 0)
+    lines.push(wrapped(numbers.map(({ label, value }) => `${label} ${value}`).join(', '), '    '));
+  lines.push(...items.map(item));
+  if (omitted > 0) lines.push(`    ... and ${omitted} more done; record.json has them all`);
+  return lines;
+}
+
+/** The report as plain text of 80 columns; its first line says what happened. */
+export function textReport(report: Report): string {
+  const width = Math.max(...report.facts.map(({ label }) => label.length)) + 2;
+  const lines = [wrapped(report.headline)];
+  if (report.because && !report.headline.includes(report.because)) lines.push(wrapped(report.because));
+  lines.push(
+    '',
+    ...report.facts.map(({ label, value }) => wrapped(value, `${label}:`.padEnd(width + 1), ' '.repeat(width + 1))),
+  );
+
+  lines.push(...section('What to do next'));
+  for (const { what, command } of report.next) lines.push(bullet(what), ...(command ? [`    ${command}`] : []));
+
+  lines.push(...section('Checklist'), checklistInWords(report.checks));
+  for (const { name, kind, status, reasons } of report.checks) {
+    lines.push(`[${status.word}] ${name} (${kind.toLowerCase()})`, ...reasons.map((reason) => wrapped(reason, '    ')));
+  }
+
+  lines.push(...section(report.dryRun ? 'What would be done' : 'What was done'));
+  for (const { name, status, reason, mergedFrom, steps } of report.operations) {
+    lines.push(`${name}${mergedFrom ? ` (from the ${mergedFrom} window)` : ''}: ${status.word}`);
+    if (reason) lines.push(wrapped(reason, '  '));
+    for (const view of steps) lines.push(...step(view));
+  }
+
+  if (report.findings.length > 0) lines.push(...section('Findings'));
+  for (const { status, subject, message, remedy, from } of report.findings) {
+    lines.push(
+      wrapped(`[${status.word}] ${subject}`, '', '  '),
+      wrapped(message, '  '),
+      ...(remedy ? [`    ${remedy}`] : []),
+      `  (${from})`,
+    );
+  }
+
+  if (report.effects.length > 0) lines.push(...section('Changes beside the items'));
+  for (const { what, target, status, before, after, at, note } of report.effects) {
+    lines.push(wrapped(`[${status.word}] ${what}, ${target}: ${before} -> ${after} (${at})`, '', '  '));
+    if (note) lines.push(wrapped(note, '  '));
+  }
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,319 @@
+import * as z from 'zod';
+import {
+  Account,
+  AvailabilityZone,
+  BucketName,
+  Contact,
+  Email,
+  HttpUrl,
+  KeyArn,
+  KeyPrefix,
+  Moment,
+  Name,
+  ownerOf,
+  Region,
+  SecretArn,
+  SubnetId,
+  SystemIdentifier,
+  VpcId,
+} from './shapes.ts';
+import { NotUnderstood, parseNotification, parseRecurrence, startedByEvent, withoutTime } from './window-grammar.ts';
+
+/** The environments there are, by the names of their files. */
+export const environments = ['production', 'staging', 'development'] as const;
+export type Environment = (typeof environments)[number];
+
+/** The schema of each step's settings, by the step's path (`database/vacuum-tables`). */
+export type StepSettings = Readonly<Record<string, z.ZodType>>;
+
+/** AWS services that a VPC may have an endpoint for and that steps inside it may therefore call. */
+const endpointServices = [
+  ...[
+    's3',
+    'dynamodb',
+    'secretsmanager',
+    'kms',
+    'logs',
+    'monitoring',
+    'states',
+    'events',
+    'sns',
+    'sqs',
+    'lambda',
+    'sts',
+  ],
+  ...['ssm', 'ssmmessages', 'ec2', 'ec2messages', 'ecr.api', 'ecr.dkr', 'eks', 'elasticache', 'rds'],
+] as const;
+
+type Issue = { path: PropertyKey[]; message: string; found?: string };
+
+/**
+ * A rule over a whole block. It runs even where parts of the block are wrong, so that all mistakes are told at once; so it
+ * must bear fields that are missing or of another type.
+ */
+function rule<T extends object>(issues: (value: T) => Issue[]) {
+  return z.superRefine<T>(
+    (value, context) => {
+      if (typeof value === 'object' && value !== null) tell(context, issues(value));
+    },
+    { when: () => true },
+  );
+}
+
+function tell(context: z.core.$RefinementCtx, issues: Issue[]): void {
+  for (const { path, message, found } of issues) {
+    context.addIssue({ code: 'custom', path, message, ...(found !== undefined && { params: { found } }) });
+  }
+}
+
+/** A list in which no two entries have the same value. */
+function unique<T>(of: (entry: T) => unknown, field: PropertyKey[] = []) {
+  return rule<T[]>((entries) => {
+    const values = list(entries).map((entry) => (entry === null ? undefined : of(entry)));
+    return values.flatMap((value, index) =>
+      value !== undefined && values.indexOf(value) < index
+        ? [{ path: [index, ...field], message: 'each only once' }]
+        : [],
+    );
+  });
+}
+
+/** The list, or none where a person wrote something else in its place. */
+function list<T>(entries: T[] | undefined): T[] {
+  return Array.isArray(entries) ? entries : [];
+}
+
+/** Text that the window grammar must understand. */
+function phrase(inWords: string, parse: (text: string) => unknown) {
+  return z
+    .string()
+    .describe(inWords)
+    .superRefine((text, context) =>
+      tell(
+        context,
+        misunderstood(() => parse(text)),
+      ),
+    );
+}
+
+function misunderstood(parse: () => unknown, path: PropertyKey[] = []): Issue[] {
+  try {
+    parse();
+    return [];
+  } catch (error) {
+    if (error instanceof NotUnderstood) return [{ path, message: error.allowed, found: error.found }];
+    throw error;
+  }
+}
+
+const time = phrase('a time such as "Sunday 02:00-04:00 UTC"', (text) => parseRecurrence(text));
+const notification = phrase('"none", or a lead time such as "24 hours advance"', parseNotification);
+
+/** config/windows.yaml: the runbook's own schedule block. An environment in which nothing is live may be empty. */
+export function windowsSchema(operations: readonly string[]) {
+  const entry = z.strictObject({
+    window: time.optional(),
+    operations: z
+      .array(z.enum(operations))
+      .min(1)
+      .check(unique((operation) => operation)),
+    notification,
+  });
+  const windows = z.record(Name, entry).check(
+    rule((entries) =>
+      Object.entries(entries).flatMap(([name, window]): Issue[] => {
+        const time = window?.window;
+        if (time === undefined && name !== startedByEvent) return [{ path: [name, 'window'], message: withoutTime }];
+        return name === 'quarterly' && typeof time === 'string'
+          ? misunderstood(() => parseRecurrence(time, name), [name, 'window'])
+          : [];
+      }),
+    ),
+  );
+  return z.strictObject({
+    maintenance_windows: z.strictObject({
+      production: windows.nullish(),
+      staging: windows.nullish(),
+      development: windows.nullish(),
+    }),
+  });
+}
+
+const Network = z
+  .strictObject({
+    vpcId: VpcId,
+    subnetIds: z
+      .array(SubnetId)
+      .min(1)
+      .check(unique((id) => id)),
+    availabilityZones: z.array(AvailabilityZone).min(1),
+    endpoints: z.array(z.enum(endpointServices)).default([]),
+  })
+  .check(
+    rule(({ subnetIds, availabilityZones }) =>
+      list(subnetIds).length !== list(availabilityZones).length
+        ? [{ path: ['availabilityZones'], message: 'one availability zone for each subnet, in the order of subnetIds' }]
+        : [],
+    ),
+  );
+
+const Database = z.strictObject({
+  name: Name,
+  secretArn: SecretArn,
+  systemIdentifier: SystemIdentifier.optional(),
+});
+const Cache = z.strictObject({ name: Name, secretArn: SecretArn });
+const HostGroup = z.strictObject({
+  name: Name,
+  tag: z.strictObject({ key: z.string().min(1).max(128), value: z.string().min(1).max(256) }),
+});
+
+const Targets = z.strictObject({
+  databases: z
+    .array(Database)
+    .default([])
+    .check(unique(({ name }) => name, ['name'])),
+  caches: z
+    .array(Cache)
+    .default([])
+    .check(unique(({ name }) => name, ['name'])),
+  hosts: z
+    .array(HostGroup)
+    .default([])
+    .check(unique(({ name }) => name, ['name'])),
+  /** Name of the EKS cluster. */
+  cluster: z
+    .string()
+    .regex(/^[A-Za-z0-9][\w-]{0,99}$/)
+    .describe('the name of an EKS cluster')
+    .optional(),
+  domains: z
+    .array(
+      z
+        .string()
+        .regex(/^(\*\.)?([a-z0-9-]+\.)+[a-z]{2,}$/)
+        .describe('a domain, such as novacron.io or *.novacron.io'),
+    )
+    .default([]),
+});
+
+/** Who is on call: once, from one moment to another, or again and again in the words of a window. */
+const Duty = z
+  .strictObject({
+    name: z.string().min(1).describe('the name of a person or a rota'),
+    contact: Contact,
+    from: Moment.optional(),
+    to: Moment.optional(),
+    every: time.optional(),
+  })
+  .check(
+    rule(({ from, to, every }) => {
+      if (every !== undefined) {
+        return from === undefined && to === undefined
+          ? []
+          : [{ path: ['every'], message: 'either from and to, or every' }];
+      }
+      if (from === undefined) return [{ path: ['from'], message: 'from and to, or every' }];
+      if (to === undefined) return [{ path: ['to'], message: 'from and to, or every' }];
+      return to > from ? [] : [{ path: ['to'], message: 'a moment after from' }];
+    }),
+  );
+
+const Dependency = z.strictObject({
+  name: Name,
+  url: HttpUrl,
+  timeoutSeconds: z.int().min(1).max(60).default(5),
+});
+
+/** Addresses that hear of every window. In production somebody must. */
+function addresses(environment: Environment) {
+  const list = z.array(Email).check(unique((email) => email));
+  return environment === 'production'
+    ? list.min(1).describe('a list of at least one e-mail address: production must notify somebody')
+    : list.default([]);
+}
+
+/** config/<environment>.yaml. Only account and region are always needed; in production also somebody to notify. */
+export function environmentSchema(environment: Environment, stepSettings: StepSettings) {
+  const notify = z.strictObject({ emails: addresses(environment) });
+  return z
+    .strictObject({
+      account: Account,
+      region: Region,
+      network: Network.optional(),
+      targets: Targets.prefault({}),
+      buckets: z
+        .strictObject({
+          backups: z
+            .strictObject({ name: BucketName, prefix: KeyPrefix.default(''), keyArn: KeyArn.optional() })
+            .optional(),
+        })
+        .prefault({}),
+      notify: environment === 'production' ? notify : notify.prefault({ emails: [] }),
+      roster: z.array(Duty).default([]),
+      dependencies: z
+        .array(Dependency)
+        .default([])
+        .check(unique(({ name }) => name, ['name'])),
+      thresholds: z.strictObject({ backupAgeHours: z.number().positive().max(8760).default(24) }).prefault({}),
+      alarms: z
+        .strictObject({
+          mute: z
+            .array(z.string().min(1).max(255).describe('the name of an alarm'))
+            .max(100)
+            .describe('a list of at most 100 alarm names: CloudWatch mutes no more by one rule')
+            .default([])
+            .check(unique((name) => name)),
+        })
+        .prefault({}),
+      record: z.strictObject({ retentionDays: z.int().min(30).max(3650).default(400) }).prefault({}),
+      steps: stepsSchema(stepSettings).nullish(),
+    })
+    .check(rule((all) => [...strangers(all), ...zonesElsewhere(all), ...unreachable(all)]));
+}
+
+function stepsSchema(stepSettings: StepSettings) {
+  const shape = Object.fromEntries(Object.entries(stepSettings).map(([step, schema]) => [step, schema.optional()]));
+  return z.strictObject(shape as Record<string, z.ZodOptional>);
+}
+
+interface Located {
+  account?: string;
+  region?: string;
+  network?: { availabilityZones?: string[] };
+  targets?: { databases?: { secretArn?: string }[]; caches?: { secretArn?: string }[] };
+}
+
+/** Secrets of another account or region: the mistake by which one environment works on another's database. */
+function strangers({ account, region, targets }: Located): Issue[] {
+  return (['databases', 'caches'] as const).flatMap((kind) =>
+    list(targets?.[kind]).flatMap((target, index) => {
+      if (typeof target?.secretArn !== 'string' || account === undefined || region === undefined) return [];
+      const owner = ownerOf(target.secretArn);
+      if (owner.account === account && owner.region === region) return [];
+      const message = `a secret of this environment's own account ${account} and region ${region}`;
+      return [{ path: ['targets', kind, index, 'secretArn'], message }];
+    }),
+  );
+}
+
+function zonesElsewhere({ region, network }: Located): Issue[] {
+  return list(network?.availabilityZones).flatMap((zone, index) =>
+    region === undefined || typeof zone !== 'string' || zone.slice(0, -1) === region
+      ? []
+      : [{ path: ['network', 'availabilityZones', index], message: `an availability zone of ${region}` }],
+  );
+}
+
+/** Databases and caches are reached inside a VPC only. */
+function unreachable({ network, targets }: Located): Issue[] {
+  const needed = list(targets?.databases).length + list(targets?.caches).length > 0;
+  return needed && network === undefined
+    ? [
+        {
+          path: ['network'],
+          message: 'the VPC in which databases and caches are reached (vpcId, subnetIds, availabilityZones, endpoints)',
+        },
+      ]
+    : [];
+}
