@@ -28,7 +28,7 @@ export function maintenance(app: App, { folder, environments, bundles }: Mainten
     const automation = new AutomationStack(app, `${prefix}-automation`, { configuration, data, bundles: code, env });
     for (const stack of [data, automation]) Tags.of(stack).add('novacron:maintenance', configuration.environment);
   }
-  check(app);
+  check(app, configurations);
 }
 
 /** One environment's configuration, checked against the operations and steps that exist. */

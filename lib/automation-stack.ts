@@ -32,8 +32,6 @@ export class AutomationStack extends Stack {
       configuration,
       names,
       key: data.key,
-      tableArn: data.table.tableArn,
-      reports: data.reports,
       topic: notices.topic,
       build: bundles?.build ?? 'unbuilt',
     };

@@ -17,17 +17,17 @@ export class DataStack extends Stack {
   constructor(scope: Construct, id: string, { configuration, ...props }: StackProps & { configuration: Configuration }) {
     super(scope, id, props);
     const { environment, record } = configuration;
-    const { prefix } = namesOf(configuration);
+    const names = namesOf(configuration);
     const precious = environment === 'production';
     const removalPolicy = precious ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
 
-    this.key = new Key(this, 'Key', { alias: `${prefix}-maintenance`, enableKeyRotation: true, removalPolicy });
+    this.key = new Key(this, 'Key', { alias: `${names.prefix}-maintenance`, enableKeyRotation: true, removalPolicy });
     // Without these, notices of alarms and rules, and logs, are lost silently.
     for (const service of ['cloudwatch', 'events', 'sns', `logs.${this.region}`])
       this.key.grantEncryptDecrypt(new ServicePrincipal(`${service}.amazonaws.com`));
 
     this.table = new TableV2(this, 'Runs', {
-      tableName: `${prefix}-runs`,
+      tableName: names.table,
       partitionKey: { name: 'pk', type: AttributeType.STRING },
       sortKey: { name: 'sk', type: AttributeType.STRING },
       billing: Billing.onDemand(),
@@ -52,6 +52,7 @@ export class DataStack extends Stack {
     });
     this.reports = new Bucket(this, 'Reports', {
       ...bucket,
+      bucketName: names.reportsBucket,
       encryption: BucketEncryption.KMS,
       encryptionKey: this.key,
       bucketKeyEnabled: true,

@@ -1,5 +1,4 @@
 import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Capability } from '../lambdas/framework/client.ts';
@@ -12,8 +11,6 @@ export interface Platform {
   configuration: Configuration;
   names: Names;
   key: IKey;
-  tableArn: string;
-  reports: IBucket;
   topic: ITopic;
   /** Identifies the code that is deployed. */
   build: string;
@@ -41,7 +38,7 @@ const items = (tableArn: string, ...prefixes: string[]) =>
   );
 
 /** The run's own record: every function has it, and nothing more without a capability. */
-export const record = ({ tableArn, key }: Pick<Platform, 'tableArn' | 'key'>): Grant => ({
+export const record = ({ names: { tableArn }, key }: Pick<Platform, 'names' | 'key'>): Grant => ({
   statements: [items(tableArn, 'RUN'), useKey(key)],
   services: ['dynamodb'],
 });
@@ -65,7 +62,7 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     services: ['secretsmanager'],
   }),
 
-  lease: ({ tableArn, build }) => ({
+  lease: ({ names: { tableArn }, build }) => ({
     statements: [items(tableArn, 'LEASE', 'OCCURRENCE')],
     environment: { BUILD: build },
     services: ['dynamodb'],
@@ -87,9 +84,9 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     services: ['sns', 'events'],
   }),
 
-  reports: ({ reports }) => ({
-    statements: [allow(['s3:PutObject'], [reports.arnForObjects('reports/*')])],
-    environment: { REPORTS_BUCKET: reports.bucketName },
+  reports: ({ names }) => ({
+    statements: [allow(['s3:PutObject'], [names.reportsArn])],
+    environment: { REPORTS_BUCKET: names.reportsBucket },
     services: ['s3'],
   }),
 

@@ -39,7 +39,7 @@ function operationMachine(name: OperationName, configuration: Configuration, nam
       comment: `${comment} By hand: { "reason": "why" }, optionally until and dryRun.`,
       timeoutSeconds: operationSeconds,
       operation: name,
-      table: `${names.prefix}-runs`,
+      table: names.table,
       windowMachine: names.machineArn('window'),
       steps: planned.flatMap((step) => entriesOf(step, configuration, names, name)),
     },
@@ -100,6 +100,7 @@ function closeRunMachine(configuration: Configuration, names: Names): Machine {
       undoing: undoing.flatMap(({ optional, ...step }) =>
         entriesOf(step, configuration, names).map((entry) => ({ optional, function: entry.function, payload: entry.payload })),
       ),
+      reportsBucket: names.reportsBucket,
       keepDays: configuration.record.retentionDays,
     },
     invokes: [...invokes, ...undoing.map(({ step }) => step)],

@@ -9,11 +9,15 @@ export function namesOf({ environment, account, region }: Pick<Configuration, 'e
   return {
     prefix,
     machine,
+    table: `${prefix}-runs`,
+    tableArn: `arn:aws:dynamodb:${region}:${account}:table/${prefix}-runs`,
+    reportsBucket: `${prefix}-reports-${account}-${region}`,
     machineArn,
     /** ARN of every execution of a machine. */
     executionsArn: (name: string) => `arn:aws:states:${region}:${account}:execution:${machine(name)}:*`,
     functionName,
     functionArn: (step: string) => `arn:aws:lambda:${region}:${account}:function:${functionName(step)}`,
+    reportsArn: `arn:aws:s3:::${prefix}-reports-${account}-${region}/reports/*`,
     muteRulesArn: `arn:aws:cloudwatch:${region}:${account}:alarm-mute-rule:${prefix}-*`,
     alarmArn: (alarm: string) => `arn:aws:cloudwatch:${region}:${account}:alarm:${alarm}`,
     eventBusArn: `arn:aws:events:${region}:${account}:event-bus/default`,

@@ -1,4 +1,5 @@
 import { stretch } from '../reports/format.ts';
+import { occurrencesBetween } from '../windows/calendar.ts';
 
 /** One person's time on call; ISO 8601 date-times. `to` belongs to the next. */
 export interface Shift {
@@ -29,6 +30,17 @@ export function gapsIn(roster: Shift[], from: Date, to: Date): Gap[] {
   }
   if (covered < to.getTime()) gap(to.getTime());
   return gaps;
+}
+
+/** The shifts of a rota that touch a stretch. */
+export function shiftsOf(rota: { name: string; contact: string; cron: string; minutes: number }, from: Date, to: Date): Shift[] {
+  const earliest = new Date(from.getTime() - rota.minutes * 60_000);
+  return occurrencesBetween(rota, earliest, to).map(({ start, end }) => ({
+    name: rota.name,
+    contact: rota.contact,
+    from: start.toISOString(),
+    to: end.toISOString(),
+  }));
 }
 
 /** Why nobody may be there when somebody is needed; nothing where the roster covers the whole stretch. C5. */

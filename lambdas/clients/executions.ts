@@ -1,5 +1,4 @@
 import type { Client } from '../framework/client.ts';
-import { StepError } from '../framework/errors.ts';
 
 export interface Execution {
   status: 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED' | 'PENDING_REDRIVE';
@@ -54,10 +53,3 @@ export const executions: Client<Executions> = {
 
 /** ARN of an execution, from its machine's ARN and its name. */
 export const executionArn = (machine: string, name: string): string => `${machine.replace(':stateMachine:', ':execution:')}:${name}`;
-
-/** A setting that the infrastructure gives to the function. */
-export function setting(name: string): string {
-  const value = process.env[name];
-  if (!value) throw new StepError('InvalidInput', `the environment variable ${name} is not set: the deployment gives it to this function`);
-  return value;
-}

@@ -24,7 +24,14 @@ export interface Facts {
 export type Opening =
   | { outcome: 'open'; /** Whether it serves the plan's occurrence. */ binds: boolean; /** The run that loses it. */ from?: string }
   | { outcome: 'merged' | 'repeated' | 'busy'; because: string }
-  | { outcome: 'wait'; because: string; /** The run whose execution has ended without being closed. */ close?: string };
+  | {
+      outcome: 'wait';
+      because: string;
+      /** The run whose execution has ended without being closed. */
+      close?: string;
+      /** A run that contains this window works on it: where no time is left to wait, it counts as merged. */
+      merging?: true;
+    };
 
 /** How long a containing window's own start may be late before a contained one goes by itself, milliseconds. */
 const containerGrace = 2 * 60_000;
@@ -67,7 +74,8 @@ function served({ plan, bound, id }: Facts): Opening | undefined {
   }
   if (run.state !== 'closed') {
     if (plan.startedBy === 'hand') return undefined;
-    return { outcome: 'wait', because: `${theirs} contains this window: waiting to see whether it does this work` };
+    const because = `${theirs} contains this window: waiting to see whether it does this work`;
+    return { outcome: 'wait', because, ...(run.verdict?.outcome === 'passed' && { merging: true }) };
   }
   return ranMerged(run, plan.window) ? { outcome: 'merged', because: `${theirs} contained this window and has done its operations` } : undefined;
 }
@@ -90,6 +98,6 @@ function held({ plan, lease, holder, holderRun, now }: Facts): Opening | undefin
 
 /** Whether this run serves the occurrence. One that succeeded keeps it, whatever a person starts afterwards. */
 function binding({ bound, plan }: Facts): { binds: boolean; from?: string } {
-  if (!plan.occurrence || (bound?.run && hasServed(bound.run))) return { binds: false };
+  if (plan.dryRun || !plan.occurrence || (bound?.run && hasServed(bound.run))) return { binds: false };
   return { binds: true, from: bound?.occurrence.run };
 }

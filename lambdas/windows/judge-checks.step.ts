@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { StepError } from '../framework/errors.ts';
 import { noteOnRun } from '../framework/lease.ts';
+import type { Result } from '../framework/result.ts';
 import { CheckOutcome } from '../framework/run.ts';
 import { step } from '../framework/step.ts';
 import { notices } from '../clients/notices.ts';
@@ -24,8 +25,8 @@ export const handler = step({
     const verdict = { outcome: blockers.length ? ('blocked' as const) : ('passed' as const), checks, at: now.toISOString() };
     if (!(await noteOnRun(table, run.id, { verdict }))) throw new StepError('Refused', `run ${run.id} is closed`);
     if (blockers.length) await sendNotice('blocked', { notices, table, record: await record.read() });
-    const answer = { done: checks.length - blockers.length, left: 0, failed: blockers.length };
-    if (!askAgain) return { ...answer, numbers: {} };
+    const answer: Result = { done: checks.length - blockers.length, left: 0, failed: blockers.length, numbers: {} };
+    if (!askAgain) return answer;
     const askAgainSeconds = Math.max(1, Math.ceil((askAgain.getTime() - now.getTime()) / 1_000));
     return { ...answer, numbers: { askAgainSeconds }, wait: `asked again at ${askAgain.toISOString()}` };
   },

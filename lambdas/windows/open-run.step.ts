@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { executionArn, executions, setting } from '../clients/executions.ts';
+import { required } from '../clients/aws-error.ts';
+import { executionArn, executions } from '../clients/executions.ts';
 import { leases, type Leases } from '../clients/lease.ts';
 import type { Table } from '../clients/table.ts';
 import { StepError } from '../framework/errors.ts';
@@ -71,8 +72,8 @@ export const handler = standalone({
         minutes: 2,
       },
     ],
-    deadline: 1_796_180_100_000,
-    end: 1_796_180_400_000,
+    deadline: Date.parse('2026-11-29T03:55:00Z'),
+    end: Date.parse('2026-11-29T04:00:00Z'),
     dryRun: false,
   },
   async run({ request, environment, execution, ...settings }, { sfn, lease, table }) {
@@ -101,8 +102,9 @@ export const handler = standalone({
     });
     switch (opening.outcome) {
       case 'wait':
-        if (opening.close) await closeLost(sfn, setting('CLOSE_RUN_MACHINE'), opening.close, now);
-        return fits(plan, now) ? answer('wait', opening.because, id) : answer('late', `no time is left: ${opening.because}`, id);
+        if (opening.close) await closeLost(sfn, required('CLOSE_RUN_MACHINE'), opening.close, now);
+        if (fits(plan, now)) return answer('wait', opening.because, id);
+        return opening.merging ? answer('merged', opening.because, id) : answer('late', `no time is left: ${opening.because}`, id);
       case 'open': {
         const merged = await Promise.all(
           plan.merged.map(async ({ window, occurrence: time }) => ({ window, time, bound: await bound(window, time) })),
@@ -110,7 +112,7 @@ export const handler = standalone({
         const settled = merged.filter(({ bound }) => bound?.run && hasServed(bound.run));
         const bind = [
           ...(plan.window && plan.occurrence && opening.binds ? [{ window: plan.window, time: plan.occurrence, from: opening.from }] : []),
-          ...merged.filter((m) => !settled.includes(m)).map(({ window, time, bound }) => ({ window, time, from: bound?.occurrence.run })),
+          ...merged.filter((m) => !plan.dryRun && !settled.includes(m)).map(({ window, time, bound }) => ({ window, time, from: bound?.occurrence.run })),
         ];
         const own = settings.windows.find((window) => window.name === plan.window)?.operations ?? [];
         const run = runOf(withoutSettled(plan, settled, own), { id, execution, environment, epoch: held.epoch + 1, now });
@@ -171,6 +173,6 @@ function runOf(plan: Plan, { id, execution, environment, epoch, now }: Identity)
     end: plan.end.toISOString(),
     operations: plan.operations.map((operation) => ({ ...operation, execution: executionArn(operation.machine, tag) })),
     merged: plan.merged,
-    build: setting('BUILD'),
+    build: required('BUILD'),
   };
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { alarms } from '../clients/alarms.ts';
-import { executions, setting, type Executions } from '../clients/executions.ts';
+import { required } from '../clients/aws-error.ts';
+import { executions, type Executions } from '../clients/executions.ts';
 import { leases } from '../clients/lease.ts';
 import { readLedger } from '../framework/ledger.ts';
 import { readRun, type Lease } from '../framework/lease.ts';
@@ -21,7 +22,7 @@ export const handler = standalone({
   async run({ environment }, { sfn, lease, cloudwatch, table }) {
     const now = new Date();
     const held = await lease.read(environment, 'maintenance');
-    const did = held.run ? await look(held) : 'nothing';
+    const did = held.run ? await look(held) : ('nothing' as const);
     metrics(environment, (to) => count(to, 'WatchAlive'));
     return { ...(held.run && { run: held.run }), did };
 
@@ -29,7 +30,7 @@ export const handler = standalone({
       const run = await readRun(table, id!);
       if (isLost(await sfn.describe(holder!), since, now)) {
         if (await beingClosed(sfn, run?.closer)) return 'waited' as const;
-        await closeLost(sfn, setting('CLOSE_RUN_MACHINE'), id!, now);
+        await closeLost(sfn, required('CLOSE_RUN_MACHINE'), id!, now);
         return 'closed' as const;
       }
       if (run?.state !== 'open' || run.dryRun) return 'waited' as const;

@@ -233,7 +233,7 @@ function addresses(environment: Environment) {
     : list.default([]);
 }
 
-/** config/<environment>.yaml. Only account and region are always needed; in production also somebody to notify. */
+/** config/<environment>.yaml. Account, region and the bucket of the backups are always needed; in production also somebody to notify. */
 export function environmentSchema(environment: Environment, stepSettings: StepSettings) {
   const notify = z.strictObject({ emails: addresses(environment) });
   return z
@@ -242,13 +242,9 @@ export function environmentSchema(environment: Environment, stepSettings: StepSe
       region: Region,
       network: Network.optional(),
       targets: Targets.prefault({}),
-      buckets: z
-        .strictObject({
-          backups: z
-            .strictObject({ name: BucketName, prefix: KeyPrefix.default(''), keyArn: KeyArn.optional() })
-            .optional(),
-        })
-        .prefault({}),
+      buckets: z.strictObject({
+        backups: z.strictObject({ name: BucketName, prefix: KeyPrefix.default(''), keyArn: KeyArn.optional() }),
+      }),
       notify: environment === 'production' ? notify : notify.prefault({ emails: [] }),
       roster: z.array(Duty).default([]),
       dependencies: z

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildSync } from 'esbuild';
+import { buildSync, type BuildOptions } from 'esbuild';
 import type { StepName } from '../../lambdas/registry.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -37,7 +37,7 @@ export const bundling = {
   loader: { '.eta': 'text', '.css': 'text' },
   banner: { js: banner },
   logLevel: 'warning',
-} as const;
+} satisfies BuildOptions;
 
 export function bundle(steps: readonly StepName[], outdir: string): Bundles {
   const folder = (step: StepName) => join(outdir, step.replaceAll('/', '-'));

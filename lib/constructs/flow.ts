@@ -32,7 +32,7 @@ export class Flow extends Construct {
       roleArn: role.roleArn,
       tracingConfiguration: { enabled: true },
       loggingConfiguration: {
-        level: 'ERROR',
+        level: 'ALL',
         includeExecutionData: true,
         destinations: [{ cloudWatchLogsLogGroup: { logGroupArn: log.logGroupArn } }],
       },

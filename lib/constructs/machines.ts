@@ -23,7 +23,7 @@ export class Machines extends Construct {
 const allow = (actions: string[], resources: string[], conditions?: Record<string, Record<string, unknown>>) =>
   new PolicyStatement({ effect: Effect.ALLOW, actions, resources, ...(conditions && { conditions }) });
 
-function statementsOf({ invokes, starts, readsRuns }: Pick<Machine, 'invokes' | 'starts' | 'readsRuns'>, { names, tableArn, key, configuration }: Platform) {
+function statementsOf({ invokes, starts, readsRuns }: Pick<Machine, 'invokes' | 'starts' | 'readsRuns'>, { names, key, configuration }: Platform) {
   const { account, region } = configuration;
   const statements = [
     allow(['lambda:InvokeFunction'], [...new Set(invokes)].map(names.functionArn)),
@@ -56,7 +56,7 @@ function statementsOf({ invokes, starts, readsRuns }: Pick<Machine, 'invokes' | 
   }
   if (readsRuns) {
     statements.push(
-      allow(['dynamodb:GetItem'], [tableArn], { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*'] } }),
+      allow(['dynamodb:GetItem'], [names.tableArn], { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*'] } }),
       allow(['kms:Decrypt'], [key.keyArn]),
     );
   }

@@ -1,9 +1,10 @@
 import { Duration } from 'aws-cdk-lib';
-import { SecurityGroup, Subnet, Vpc, type IVpc, type ISubnet, type ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { CfnSecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { Effect, PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Code, Function, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { Architecture, type CfnFunction, type Code, Function, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import type { Clients } from '../../lambdas/framework/client.ts';
 import { steps, type StepName } from '../../lambdas/registry.ts';
 import { grants, record, type Grant, type Platform } from '../grants.ts';
 
@@ -13,8 +14,8 @@ export interface StepsProps {
   code: (step: StepName) => Code;
 }
 
-/** Gateway endpoints need no interface in the subnets; the others do. Powertools writes metrics and logs without a call. */
-type Network = { vpc: IVpc; subnets: ISubnet[]; securityGroup: ISecurityGroup };
+/** Where functions in the VPC run, as Lambda takes it: by ids, so that synth looks nothing up. */
+type Network = { subnetIds: string[]; securityGroupIds: string[] };
 
 /** One function for each step in the registry, each with a role of its own, granted what its clients need and nothing else. */
 export class Steps extends Construct {
@@ -26,7 +27,6 @@ export class Steps extends Construct {
     for (const step of Object.keys(steps) as StepName[]) {
       const needs = grantsOf(step, platform);
       const inVpc = needs.some((grant) => grant.inVpc);
-      const vpc = inVpc ? reachable(step, needs, network, platform) : undefined;
       const role = new Role(this, `${step} role`, {
         roleName: platform.names.functionName(step),
         assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
@@ -54,12 +54,12 @@ export class Steps extends Construct {
         role: role.withoutPolicyUpdates(),
         environment: {
           STEP: step,
-          TABLE: `${platform.names.prefix}-runs`,
+          TABLE: platform.names.table,
           POWERTOOLS_SERVICE_NAME: step,
           ...Object.assign({}, ...needs.map((grant) => grant.environment ?? {})),
         },
-        ...(vpc && { vpc: vpc.vpc, vpcSubnets: { subnets: vpc.subnets }, securityGroups: [vpc.securityGroup] }),
       });
+      if (inVpc) (fn.node.defaultChild as CfnFunction).vpcConfig = reachable(step, needs, network, platform);
       this.functions.set(step, fn);
     }
   }
@@ -70,28 +70,28 @@ export class Steps extends Construct {
 
   private network({ configuration: { network }, names }: Platform): Network | undefined {
     if (!network) return undefined;
-    const { vpcId, subnetIds, availabilityZones } = network;
-    const vpc = Vpc.fromVpcAttributes(this, 'Vpc', { vpcId, availabilityZones, privateSubnetIds: subnetIds });
-    const subnets = subnetIds.map((subnetId, i) => Subnet.fromSubnetId(this, `Subnet ${i + 1}`, subnetId));
-    const securityGroup = new SecurityGroup(this, 'Security group', {
-      vpc,
-      securityGroupName: names.prefix,
-      description: 'Steps of NovaCron maintenance: admit it to the databases. Nothing comes in.',
+    const securityGroup = new CfnSecurityGroup(this, 'Security group', {
+      vpcId: network.vpcId,
+      groupName: names.prefix,
+      groupDescription: 'Steps of NovaCron maintenance. Admit it to the databases; nothing comes in.',
+      securityGroupEgress: [{ ipProtocol: '-1', cidrIp: '0.0.0.0/0', description: 'databases and endpoints' }],
     });
-    return { vpc, subnets, securityGroup };
+    return { subnetIds: network.subnetIds, securityGroupIds: [securityGroup.attrGroupId] };
   }
 }
 
+const usesOf = (step: StepName): Clients => steps[step].spec.uses;
+
 /** What a step may do: its own record, and what each of its clients needs. */
 export function grantsOf(step: StepName, platform: Platform): Grant[] {
-  const capabilities = new Set(Object.values(steps[step].spec.uses).map((client) => client.needs));
+  const capabilities = new Set(Object.values(usesOf(step)).map((client) => client.needs));
   return [record(platform), ...[...capabilities].map((capability) => grants[capability](platform))];
 }
 
 /** Refuses a function in the VPC that calls an AWS service which has no endpoint there: it would hang until its time-out. */
 function reachable(step: StepName, needs: Grant[], network: Network | undefined, { configuration }: Platform): Network {
   if (!network) throw new Error(`${step} works inside the VPC, but ${configuration.environment}.yaml has no network`);
-  for (const [name, client] of Object.entries(steps[step].spec.uses)) {
+  for (const [name, client] of Object.entries(usesOf(step))) {
     const services = needs.flatMap((grant) => grant.services);
     const missing = services.filter((service) => !configuration.network!.endpoints.includes(service as never));
     if (missing.length)
