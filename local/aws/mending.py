@@ -28,13 +28,13 @@ def existing(owner, name: str):
 
 def wrap(owner, name: str):
     """Decorator: replaces owner.name by a function that gets the original as its first argument."""
-    original = existing(owner, name)
 
     def decorate(function):
         def wrapped(*args, **kwargs):
-            return function(original, *args, **kwargs)
+            return function(wrapped.__wrapped__, *args, **kwargs)
 
         wrapped.__name__ = name
+        wrapped.__wrapped__ = existing(owner, name)
         setattr(owner, name, wrapped)
         return wrapped
 
@@ -44,22 +44,30 @@ def wrap(owner, name: str):
 def rewrite(owner, name: str, *changes: tuple[str, str], **names) -> None:
     """Compiles owner.name again with each (old, new) replaced in its source, `names` visible to it.
 
-    For a change in the middle of a long function, where wrapping would mean to copy it.
+    For a change in the middle of a long function, where wrapping would mean to copy it. What was wrapped around it
+    stays around it, so the order of mends does not matter.
     """
-    function = existing(owner, name)
+    wrapper, function = None, existing(owner, name)
+    while hasattr(function, "__wrapped__"):
+        wrapper, function = function, function.__wrapped__
+
     module = inspect.getmodule(function)
     where = f"{module.__name__}.{function.__qualname__}"
     source = _SOURCES.get(where) or inspect.getsource(function)
     for old, new in changes:
         source = replace_once(source, old, new, where)
     _SOURCES[where] = source
+
     scope = vars(module)
     scope.update(names)
     made: dict = {}
     indented = "if True:\n" if source[0] == " " else ""  # a method
     exec(compile(indented + source, f"{where} (mended)", "exec"), scope, made)
     made[name].__qualname__ = function.__qualname__
-    setattr(owner, name, made[name])
+    if wrapper is not None:
+        wrapper.__wrapped__ = made[name]
+    else:
+        setattr(owner, name, made[name])
 
 
 # The source of what was rewritten before, so that two mends can change one function.

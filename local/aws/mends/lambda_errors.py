@@ -13,6 +13,9 @@ The emulator names every error Runtime.HandlerError, so no Retry or Catch by nam
 function's process after each.
 """
 
+import signal
+import subprocess
+
 from mending import existing, replace_once, rewrite
 
 # As the runtime for Node.js does (aws-lambda-nodejs-runtime-interface-client, src/Errors.js).
@@ -62,7 +65,7 @@ def mend() -> None:
             "      _realStdoutWrite(_ms_report(e));\n",
         ),
         # A rejection with nothing in it is an error too.
-        ("err => settle(err)", 'err => settle(err || String(err))'),
+        ("err => settle(err)", "err => settle(err || String(err))"),
     ):
         script = replace_once(script, old, new, where)
     lambda_runtime._NODEJS_WORKER_SCRIPT = script
@@ -136,11 +139,9 @@ def rewrite_invoke(lambda_runtime) -> None:
 
 def ending(process) -> str:
     """How the runtime's process ended, in Lambda's words."""
-    import signal
-
     try:
         code = process.wait(timeout=1)
-    except Exception:
+    except subprocess.TimeoutExpired:
         return "Runtime exited without providing a reason"
     if code < 0:
         name = signal.strsignal(-code).lower()
