@@ -1,0 +1,45 @@
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { checkout } from './bare/cache.mjs';
+
+/** What one machine has in the place of an AWS account. */
+export interface LocalSystems {
+  account: string;
+  region: string;
+  secretArn: string;
+  /** A dependency that answers. */
+  dependency: string;
+}
+
+export const backupsBucket = 'novacron-backups-local';
+/** Alarms that the window mutes while it works. */
+export const alarmNames = ['novacron-database-latency', 'novacron-replication-lag'];
+
+/**
+ * Writes a configuration folder for one machine: the shipped windows, and a production.yaml that names what runs here. It goes
+ * through the same checks as any other.
+ */
+export async function writeLocalConfiguration(folder: string, { account, region, secretArn, dependency }: LocalSystems): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  await copyFile(join(checkout, 'config', 'windows.yaml'), join(folder, 'windows.yaml'));
+  const production = {
+    account,
+    region,
+    network: {
+      vpcId: 'vpc-00000001',
+      subnetIds: ['subnet-00000001'],
+      availabilityZones: [`${region}a`],
+      endpoints: ['s3', 'dynamodb', 'secretsmanager'],
+    },
+    targets: { databases: [{ name: 'novacron', secretArn }] },
+    buckets: { backups: { name: backupsBucket, prefix: 'novacron/' } },
+    notify: { emails: ['platform-operations@novacron.example'] },
+    roster: [{ name: 'Platform Operations Team', contact: 'platform-operations@novacron.example', every: 'Every day 00:00-24:00 UTC' }],
+    dependencies: [{ name: 'aws', url: dependency, timeoutSeconds: 5 }],
+    alarms: { mute: alarmNames },
+    steps: { 'database/vacuum-tables': { minDeadTuples: 1_000 } },
+  };
+  await writeFile(join(folder, 'production.yaml'), stringify(production));
+  return folder;
+}

@@ -1,0 +1,192 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { CloudWatchClient, PutMetricAlarmCommand } from '@aws-sdk/client-cloudwatch';
+import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { execa } from 'execa';
+import pg from 'pg';
+import { bootstrap, deploy, type Deployment } from './aws/cdk.ts';
+import { startEmulator, type Emulator } from './aws/emulator.ts';
+import { checkout } from './bare/cache.mjs';
+import { alarmNames, backupsBucket, writeLocalConfiguration } from './environment.ts';
+import { seedNovacron } from './novacron/seed.ts';
+import { startCluster, type Cluster } from './postgres/cluster.ts';
+
+export interface SystemOptions {
+  /** Rows of NovaCron's database; the generator's default unless given. */
+  rows?: number;
+  /** Factor on the waits of state machines. */
+  waitScale?: number;
+  /** A configuration folder instead of the one written for this machine; it gets the secret's ARN and the account. */
+  configure?: (write: Parameters<typeof writeLocalConfiguration>) => Promise<string>;
+  /** Told what is being done. */
+  say: (what: string) => void;
+}
+
+/** The whole system on one machine: AWS by the emulator, PostgreSQL with a standby, NovaCron's neglected database, the app deployed. */
+export interface System {
+  emulator: Emulator;
+  cluster: Cluster;
+  /** Configuration folder that was deployed. */
+  config: string;
+  /** Everything lies below it; removed by stop. */
+  folder: string;
+  /** Deploys again, as it stands now or another configuration. */
+  deploy(config?: string): Promise<Deployment>;
+  stop(): Promise<void>;
+}
+
+export const database = 'novacron';
+
+/** Starts all of it. What was started is stopped again when a later part fails. */
+export async function startSystem({ rows, waitScale, configure, say }: SystemOptions): Promise<System> {
+  const folder = await mkdtemp(join(tmpdir(), 'novacron-'));
+  await chmod(folder, 0o755); // PostgreSQL runs under another account and has to find its data
+  const stops: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })];
+  const stop = async () => {
+    for (const one of stops.splice(0).reverse()) await one();
+  };
+  try {
+    say('Starting PostgreSQL, primary and standby, and the AWS emulator');
+    const [cluster, emulator] = await allOrNone([
+      startCluster({ folder: join(folder, 'postgres'), standby: true, say }).then(stopping(stops)),
+      startEmulator({ folder: join(folder, 'aws'), auth: true, waitScale }).then(stopping(stops)),
+    ]);
+
+    const passwords = { novacron: secret(), maintenance: secret() };
+    const secretArn = await makeSecret(emulator, cluster, passwords.maintenance);
+    const config = await (configure ?? ((args) => writeLocalConfiguration(...args)))([
+      join(folder, 'config'),
+      { account: emulator.account, region: emulator.region, secretArn, dependency: `${emulator.endpoint}/_ministack/health` },
+    ]);
+
+    say("Making NovaCron's database, months after anybody last looked after it; preparing the deployment meanwhile");
+    const assembly = join(folder, 'assembly');
+    await allOrNone([
+      makeDatabase(cluster, { rows, passwords, say }).then(() => makeBackup(emulator, cluster)),
+      synthesize(config, assembly).then(() => bootstrap(emulator)),
+      makeAlarms(emulator),
+    ]);
+    say('Deploying with the CDK');
+    const deployAgain = async (other = config) => {
+      if (other !== config) await synthesize(other, assembly);
+      return deploy(emulator, { app: assembly, output: join(folder, 'cdk.out') });
+    };
+    const deployed = await deployAgain();
+    say(`Deployed ${deployed.changed.join(' and ')}`);
+    return {
+      emulator,
+      cluster,
+      config,
+      folder,
+      stop,
+      async deploy(other) {
+        await synthesize(other ?? config, assembly);
+        return deployAgain(other ?? config);
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+const secret = () => randomBytes(18).toString('base64url');
+
+const stopping =
+  (stops: (() => Promise<void>)[]) =>
+  <T extends { stop(): Promise<void> }>(started: T): T => {
+    stops.push(() => started.stop());
+    return started;
+  };
+
+/** Waits for all of them also when one fails: what is still starting must be known before it can be stopped. */
+async function allOrNone<T extends unknown[]>(parts: { [K in keyof T]: Promise<T[K]> }): Promise<T> {
+  const settled = await Promise.allSettled(parts);
+  const failed = settled.find((part) => part.status === 'rejected');
+  if (failed) throw failed.reason;
+  return settled.map((part) => (part as PromiseFulfilledResult<unknown>).value) as T;
+}
+
+/** What `cdk synth` runs, without the CLI around it. */
+async function synthesize(config: string, output: string): Promise<void> {
+  await execa('node_modules/.bin/node', ['bin/maintenance.ts'], {
+    cwd: checkout,
+    env: {
+      CDK_OUTDIR: output,
+      CDK_CONTEXT_JSON: JSON.stringify({ ...(await cdkContext()), environment: 'production', config }),
+    },
+  });
+}
+
+async function cdkContext(): Promise<Record<string, unknown>> {
+  const { default: cdk } = (await import('../cdk.json', { with: { type: 'json' } })) as { default: { context: Record<string, unknown> } };
+  return cdk.context;
+}
+
+async function makeDatabase(cluster: Cluster, { rows, passwords, say }: { rows?: number; passwords: { novacron: string; maintenance: string }; say: (what: string) => void }) {
+  const client = new pg.Client({ connectionString: cluster.primary.url('postgres') });
+  await client.connect();
+  await client.query(`create database ${pg.escapeIdentifier(database)}`);
+  await client.end();
+  await seedNovacron(cluster.primary.url(database), { now: new Date(), rows, passwords, onProgress: (what) => say(`  ${what}`) });
+}
+
+async function makeSecret(emulator: Emulator, { primary }: Cluster, password: string): Promise<string> {
+  const client = new SecretsManagerClient(clientSettings(emulator));
+  const { ARN } = await client.send(
+    new CreateSecretCommand({
+      Name: 'novacron/database',
+      SecretString: JSON.stringify({ host: primary.host, port: primary.port, dbname: database, username: 'novacron_maintenance', password }),
+    }),
+  );
+  return ARN!;
+}
+
+/** Last night's backup, as far as the checklist looks at it: a dump of the accounts and its checksum beside it. */
+async function makeBackup(emulator: Emulator, { primary }: Cluster): Promise<void> {
+  const client = new pg.Client({ connectionString: primary.url(database) });
+  await client.connect();
+  const { rows } = await client.query('select * from public.users');
+  await client.end();
+  const Body = gzipSync(rows.map((row) => JSON.stringify(row)).join('\n'));
+  const checksum = createHash('sha256').update(Body);
+  const hex = checksum.copy().digest('hex');
+  const s3 = new S3Client({ ...clientSettings(emulator), forcePathStyle: true });
+  await s3.send(new CreateBucketCommand({ Bucket: backupsBucket }));
+  const Key = `novacron/${new Date().toISOString().slice(0, 10)}/users.ndjson.gz`;
+  await s3.send(new PutObjectCommand({ Bucket: backupsBucket, Key, Body, ChecksumSHA256: checksum.digest('base64') }));
+  await s3.send(new PutObjectCommand({ Bucket: backupsBucket, Key: `${Key}.sha256`, Body: `${hex}  users.ndjson.gz\n` }));
+}
+
+async function makeAlarms(emulator: Emulator): Promise<void> {
+  const client = new CloudWatchClient(clientSettings(emulator));
+  for (const AlarmName of alarmNames)
+    await client.send(
+      new PutMetricAlarmCommand({
+        AlarmName,
+        Namespace: 'NovaCron',
+        MetricName: AlarmName,
+        Statistic: 'Maximum',
+        Period: 60,
+        EvaluationPeriods: 1,
+        Threshold: 1,
+        ComparisonOperator: 'GreaterThanThreshold',
+      }),
+    );
+}
+
+/** For SDK clients of this process; those of child processes read the emulator's environment. */
+export const clientSettings = ({ endpoint, region }: Pick<Emulator, 'endpoint' | 'region'>) => ({
+  endpoint,
+  region,
+  credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+});
+
+export async function ensureFolder(folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  return folder;
+}
