@@ -105,6 +105,13 @@ describe('a start by the schedule', () => {
     expect(early.containedBy?.window).toBe('monthly');
   });
 
+  it('W8: a container that opens at the same moment is known also where the clock is a little behind', () => {
+    const long = window('long', 'Sunday 02:00-08:00 UTC', ['compliance_audit']);
+    const both = { ...setting, windows: [...setting.windows, long] };
+    const early = plan({ window: 'weekly', time: '2026-11-29T02:00:00Z' }, '2026-11-29T01:59:58Z', both);
+    expect(early.containedBy).toEqual({ window: 'long', occurrence: '2026-11-29T02:00:00.000Z' });
+  });
+
   it.each<[what: string, request: Partial<StartRequest>, now: string, expected: Partial<Refusal>]>([
     [
       'delivered after the window has ended',

@@ -245,6 +245,12 @@ describe('W7: a mistake is told with its file, line, field, what was found and w
       { field: 'targets.databases[0].secretArn', allowed: expect.stringContaining('own account 111111111111') },
     ],
     [
+      'a secret of another region',
+      'production.yaml',
+      ['secretsmanager:eu-central-1', 'secretsmanager:eu-west-1'],
+      { field: 'targets.databases[0].secretArn', allowed: expect.stringContaining('region eu-central-1') },
+    ],
+    [
       'a secret ARN without its suffix',
       'production.yaml',
       ['-Ab12Cd', ''],
@@ -395,6 +401,26 @@ describe('W7: a mistake is told with its file, line, field, what was found and w
     expect(mistakesOf(folder).map(({ field, line }) => [field, line])).toEqual([
       ['network.vpcId', lineOf(folder, 'production.yaml', 'vpc-1')],
       ['buckets.backups.name', lineOf(folder, 'production.yaml', '  backups:')],
+    ]);
+  });
+
+  it('a rule over several fields is told beside a mistake in one of them', () => {
+    const folder = edited(
+      'production.yaml',
+      ['  vpcId: vpc-0123456789abcdef0\n', ''],
+      ['eu-central-1a, eu-central-1b', 'eu-west-1a'],
+    );
+    expect(mistakesOf(folder).map(({ field }) => field)).toEqual([
+      'network.vpcId',
+      'network.availabilityZones',
+      'network.availabilityZones[0]',
+    ]);
+  });
+
+  it('a field that two rules refuse is told once', () => {
+    const folder = edited('windows.yaml', ['    weekly:', '    quarterly:'], ['04:00 UTC', '04:00 CET']);
+    expect(mistakesOf(folder)).toMatchObject([
+      { field: 'maintenance_windows.production.quarterly.window', found: '"CET"', allowed: 'UTC after the times' },
     ]);
   });
 
