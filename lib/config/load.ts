@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import type * as z from 'zod';
 import { check } from './explain.ts';
 import { ConfigurationError } from './mistake.ts';
-import { environmentSchema, windowsSchema } from './schema.ts';
+import { environmentSchema } from './schema.ts';
 import type { Environment, StepSettings } from './schema.ts';
 import { readSource } from './source.ts';
 import { parseRecurrence, parseWindow } from './window-grammar.ts';
 import type { Recurrence, Window } from './window-grammar.ts';
+import { windowsSchema } from './windows-schema.ts';
 
 type Settings = z.output<ReturnType<typeof environmentSchema>>;
 type Duty = Omit<Settings['roster'][number], 'every'> & Partial<Pick<Recurrence, 'cron' | 'minutes'>>;

@@ -1,4 +1,6 @@
 import * as z from 'zod';
+import { list, rule, time, unique } from './rules.ts';
+import type { Issue } from './rules.ts';
 import {
   Account,
   AvailabilityZone,
@@ -17,7 +19,6 @@ import {
   SystemIdentifier,
   VpcId,
 } from './shapes.ts';
-import { NotUnderstood, parseNotification, parseRecurrence, startedByEvent, withoutTime } from './window-grammar.ts';
 
 /** The environments there are, by the names of their files. */
 export const environments = ['production', 'staging', 'development'] as const;
@@ -28,116 +29,10 @@ export type StepSettings = Readonly<Record<string, z.ZodType>>;
 
 /** AWS services that a VPC may have an endpoint for and that steps inside it may therefore call. */
 const endpointServices = [
-  ...[
-    's3',
-    'dynamodb',
-    'secretsmanager',
-    'kms',
-    'logs',
-    'monitoring',
-    'states',
-    'events',
-    'sns',
-    'sqs',
-    'lambda',
-    'sts',
-  ],
+  ...['s3', 'dynamodb', 'secretsmanager', 'kms', 'logs', 'monitoring'],
+  ...['states', 'events', 'sns', 'sqs', 'lambda', 'sts'],
   ...['ssm', 'ssmmessages', 'ec2', 'ec2messages', 'ecr.api', 'ecr.dkr', 'eks', 'elasticache', 'rds'],
 ] as const;
-
-type Issue = { path: PropertyKey[]; message: string; found?: string };
-
-/**
- * A rule over a whole block. It runs even where parts of the block are wrong, so that all mistakes are told at once; so it
- * must bear fields that are missing or of another type.
- */
-function rule<T extends object>(issues: (value: T) => Issue[]) {
-  return z.superRefine<T>(
-    (value, context) => {
-      if (typeof value === 'object' && value !== null) tell(context, issues(value));
-    },
-    { when: () => true },
-  );
-}
-
-function tell(context: z.core.$RefinementCtx, issues: Issue[]): void {
-  for (const { path, message, found } of issues) {
-    context.addIssue({ code: 'custom', path, message, ...(found !== undefined && { params: { found } }) });
-  }
-}
-
-/** A list in which no two entries have the same value. */
-function unique<T>(of: (entry: T) => unknown, field: PropertyKey[] = []) {
-  return rule<T[]>((entries) => {
-    const values = list(entries).map((entry) => (entry === null ? undefined : of(entry)));
-    return values.flatMap((value, index) =>
-      value !== undefined && values.indexOf(value) < index
-        ? [{ path: [index, ...field], message: 'each only once' }]
-        : [],
-    );
-  });
-}
-
-/** The list, or none where a person wrote something else in its place. */
-function list<T>(entries: T[] | undefined): T[] {
-  return Array.isArray(entries) ? entries : [];
-}
-
-/** Text that the window grammar must understand. */
-function phrase(inWords: string, parse: (text: string) => unknown) {
-  return z
-    .string()
-    .describe(inWords)
-    .superRefine((text, context) =>
-      tell(
-        context,
-        misunderstood(() => parse(text)),
-      ),
-    );
-}
-
-function misunderstood(parse: () => unknown, path: PropertyKey[] = []): Issue[] {
-  try {
-    parse();
-    return [];
-  } catch (error) {
-    if (error instanceof NotUnderstood) return [{ path, message: error.allowed, found: error.found }];
-    throw error;
-  }
-}
-
-const time = phrase('a time such as "Sunday 02:00-04:00 UTC"', (text) => parseRecurrence(text));
-const notification = phrase('"none", or a lead time such as "24 hours advance"', parseNotification);
-
-/** config/windows.yaml: the runbook's own schedule block. An environment in which nothing is live may be empty. */
-export function windowsSchema(operations: readonly string[]) {
-  const entry = z.strictObject({
-    window: time.optional(),
-    operations: z
-      .array(z.enum(operations))
-      .min(1)
-      .check(unique((operation) => operation)),
-    notification,
-  });
-  const windows = z.record(Name, entry).check(
-    rule((entries) =>
-      Object.entries(entries).flatMap(([name, window]): Issue[] => {
-        const time = window?.window;
-        if (time === undefined && name !== startedByEvent) return [{ path: [name, 'window'], message: withoutTime }];
-        return name === 'quarterly' && typeof time === 'string'
-          ? misunderstood(() => parseRecurrence(time, name), [name, 'window'])
-          : [];
-      }),
-    ),
-  );
-  return z.strictObject({
-    maintenance_windows: z.strictObject({
-      production: windows.nullish(),
-      staging: windows.nullish(),
-      development: windows.nullish(),
-    }),
-  });
-}
 
 const Network = z
   .strictObject({
@@ -227,10 +122,10 @@ const Dependency = z.strictObject({
 
 /** Addresses that hear of every window. In production somebody must. */
 function addresses(environment: Environment) {
-  const list = z.array(Email).check(unique((email) => email));
+  const emails = z.array(Email).check(unique((email) => email));
   return environment === 'production'
-    ? list.min(1).describe('a list of at least one e-mail address: production must notify somebody')
-    : list.default([]);
+    ? emails.min(1).describe('a list of at least one e-mail address: production must notify somebody')
+    : emails.default([]);
 }
 
 /** config/<environment>.yaml. Account, region and the bucket of the backups are always needed; in production also somebody to notify. */

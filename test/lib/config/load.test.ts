@@ -1,7 +1,9 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import * as z from 'zod';
 import { environments as runEnvironments } from '../../../lambdas/framework/run.ts';
 import { loadConfiguration } from '../../../lib/config/load.ts';
@@ -243,6 +245,12 @@ describe('W7: a mistake is told with its file, line, field, what was found and w
       { field: 'targets.databases[0].secretArn', allowed: expect.stringContaining('own account 111111111111') },
     ],
     [
+      'a secret of another region',
+      'production.yaml',
+      ['secretsmanager:eu-central-1', 'secretsmanager:eu-west-1'],
+      { field: 'targets.databases[0].secretArn', allowed: expect.stringContaining('region eu-central-1') },
+    ],
+    [
       'a secret ARN without its suffix',
       'production.yaml',
       ['-Ab12Cd', ''],
@@ -396,6 +404,26 @@ describe('W7: a mistake is told with its file, line, field, what was found and w
     ]);
   });
 
+  it('a rule over several fields is told beside a mistake in one of them', () => {
+    const folder = edited(
+      'production.yaml',
+      ['  vpcId: vpc-0123456789abcdef0\n', ''],
+      ['eu-central-1a, eu-central-1b', 'eu-west-1a'],
+    );
+    expect(mistakesOf(folder).map(({ field }) => field)).toEqual([
+      'network.vpcId',
+      'network.availabilityZones',
+      'network.availabilityZones[0]',
+    ]);
+  });
+
+  it('a field that two rules refuse is told once', () => {
+    const folder = edited('windows.yaml', ['    weekly:', '    quarterly:'], ['04:00 UTC', '04:00 CET']);
+    expect(mistakesOf(folder)).toMatchObject([
+      { field: 'maintenance_windows.production.quarterly.window', found: '"CET"', allowed: 'UTC after the times' },
+    ]);
+  });
+
   it('a file that is missing is named', () => {
     const folder = edited('production.yaml');
     rmSync(join(folder, 'production.yaml'));
@@ -453,4 +481,55 @@ it("settings are as the step's schema understood them, defaults included", () =>
   ]);
   const { steps } = loadConfiguration({ folder, environment: 'production', operations, stepSettings });
   expect(steps).toEqual({ 'database/vacuum-tables': { minDeadTuples: 10_000, only: 'tasks' } });
+});
+
+/** Every path of a block, deepest last. */
+function pathsOf(value: unknown, path: PropertyKey[] = []): PropertyKey[][] {
+  if (typeof value !== 'object' || value === null) return [path];
+  const keys: PropertyKey[] = Array.isArray(value) ? [...value.keys()] : Object.keys(value);
+  return [path, ...keys.flatMap((key) => pathsOf((value as Record<PropertyKey, unknown>)[key], [...path, key]))];
+}
+
+function withValueAt(data: unknown, [name, ...rest]: PropertyKey[], value: unknown): unknown {
+  if (name === undefined) return value;
+  const copy = (Array.isArray(data) ? [...data] : { ...(data as object) }) as Record<PropertyKey, unknown>;
+  copy[name] = withValueAt(copy[name], rest, value);
+  return copy;
+}
+
+it('W7: whatever stands in place of any field, the answer is a configuration or its mistakes, each with a line of its file', () => {
+  const folder = edited('production.yaml');
+  const full = parse(readFileSync(join(folder, 'production.yaml'), 'utf8')) as Record<string, unknown>;
+  full['steps'] = { 'database/vacuum-tables': { minDeadTuples: 1 } };
+  full['dependencies'] = [{ name: 'payments', url: 'https://payments.example', timeoutSeconds: 5 }];
+  const originals: Record<string, unknown> = {
+    'production.yaml': full,
+    'windows.yaml': parse(readFileSync(join(folder, 'windows.yaml'), 'utf8')),
+  };
+  const edit = fc.constantFrom(...Object.keys(originals)).chain((file) =>
+    fc.record({
+      file: fc.constant(file),
+      path: fc.constantFrom(...pathsOf(originals[file])),
+      value: fc.oneof(
+        fc.constantFrom(null, 0, '', [], {}, [null], [[]], { '': null }, true),
+        fc.jsonValue({ maxDepth: 2 }),
+      ),
+    }),
+  );
+  let refused = 0;
+  fc.assert(
+    fc.property(edit, ({ file, path, value }) => {
+      for (const [name, data] of Object.entries(originals)) writeFileSync(join(folder, name), stringify(data));
+      const text = stringify(withValueAt(originals[file], path, value));
+      writeFileSync(join(folder, file), text);
+      for (const mistake of mistakesOf(folder)) {
+        refused++;
+        expect(mistake.file).toBe(join(folder, file));
+        expect(mistake.line).toBeGreaterThanOrEqual(1);
+        expect(mistake.line).toBeLessThanOrEqual(text.split('\n').length);
+      }
+    }),
+    { numRuns: 400 },
+  );
+  expect(refused).toBeGreaterThan(200);
 });
