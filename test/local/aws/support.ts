@@ -8,6 +8,7 @@ import {
   StartExecutionCommand,
   type DescribeExecutionOutput,
 } from '@aws-sdk/client-sfn';
+import { SNSClient } from '@aws-sdk/client-sns';
 import { CreateQueueCommand, GetQueueAttributesCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -27,6 +28,7 @@ export interface Aws {
   events: EventBridgeClient;
   lambda: LambdaClient;
   sfn: SFNClient;
+  sns: SNSClient;
   sqs: SQSClient;
 }
 
@@ -42,6 +44,7 @@ export function connect(emulator: Emulator): Aws {
     events: new EventBridgeClient(config),
     lambda: new LambdaClient(config),
     sfn: new SFNClient(config),
+    sns: new SNSClient(config),
     sqs: new SQSClient(config),
   };
 }
