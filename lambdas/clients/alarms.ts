@@ -37,7 +37,6 @@ export const alarms: Client<Alarms> = {
             Description,
             Rule: { Schedule: { Expression: `at(${minute})`, Duration: `PT${muteMinutes}M`, Timezone: 'UTC' } },
             MuteTargets: { AlarmNames },
-            ExpireDate: new Date(now.getTime() + (muteMinutes + 1) * 60_000),
           }),
         );
       },

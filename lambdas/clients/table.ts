@@ -34,7 +34,8 @@ async function connect() {
   return DynamoDBDocumentClient.from(new DynamoDBClient({}), { marshallOptions: { removeUndefinedValues: true } });
 }
 
-async function tableOn(client: DynamoDBDocumentClient, TableName: string): Promise<Table> {
+/** The run table on a given connection. */
+export async function tableOn(client: DynamoDBDocumentClient, TableName: string): Promise<Table> {
   const { GetCommand, QueryCommand, TransactWriteCommand, UpdateCommand } = await import('@aws-sdk/lib-dynamodb');
   return {
     async get(Key) {

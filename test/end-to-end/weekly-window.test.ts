@@ -1,0 +1,46 @@
+import { ListExecutionsCommand } from '@aws-sdk/client-sfn';
+import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { reportKeys } from '../../lambdas/reports/report-keys.ts';
+import { MaintenanceEvent } from '../../lambdas/windows/notices.ts';
+import { startProduction, type Production } from '../support/production.ts';
+
+let production: Production;
+beforeAll(async () => {
+  production = await startProduction();
+});
+afterAll(() => production?.stop());
+
+describe('the weekly window, started by hand', () => {
+  it('runs the checklist and its operations, reports, tells people, and gives the lease back', async () => {
+    const execution = await production.start({ window: 'weekly', reason: 'a test' });
+    const ended = await production.ended(execution);
+    const run = await production.run(execution);
+    expect({ status: ended.status, because: run?.because, cause: ended.cause }).toEqual({
+      status: 'SUCCEEDED',
+      because: 'database_optimization done',
+      cause: undefined,
+    });
+    expect(run).toMatchObject({ state: 'closed', outcome: 'done', window: 'weekly', startedBy: 'hand', dryRun: false });
+    expect((await production.lease()).holder).toBeUndefined();
+
+    const record = await production.record(execution);
+    const done = record.items.filter((item) => item.step === 'database/vacuum-tables');
+    expect(done.length).toBeGreaterThan(0);
+    for (const item of done) expect(item.after?.['deadTuples']).toBeLessThan(item.before!['deadTuples']!);
+
+    const html = await production.s3.send(
+      new GetObjectCommand({ Bucket: production.names.reportsBucket, Key: reportKeys(run!).html }),
+    );
+    expect(await html.Body!.transformToString()).toContain('database');
+
+    const { mails, events } = await production.notices();
+    expect(mails.map(({ id }) => id.split('/').at(-1))).toEqual(['start', 'end']);
+    for (const event of events) MaintenanceEvent.parse(event);
+    expect(events).toHaveLength(2);
+    const { executions } = await production.sfn.send(
+      new ListExecutionsCommand({ stateMachineArn: production.names.machineArn('close-run') }),
+    );
+    expect(executions!.filter(({ status }) => status !== 'SUCCEEDED')).toEqual([]);
+  });
+});
