@@ -1,13 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import {
-  asciiSubject,
-  compose,
-  executionLink,
-  MaintenanceEvent,
-  objectLink,
-  type NoticeKind,
-} from '../../../lambdas/windows/notices.ts';
+import { executionLink, objectLink } from '../../../lambdas/reports/console-links.ts';
+import { asciiSubject, compose, MaintenanceEvent, type NoticeKind } from '../../../lambdas/windows/notices.ts';
 import { blockedRecord, dryRecord, failedRecord, id } from '../reports/sample-record.ts';
 
 const { run } = failedRecord;
@@ -87,22 +81,6 @@ describe('a subject', () => {
   it('is at most 100 characters', () => {
     expect(asciiSubject('x'.repeat(300))).toHaveLength(100);
     expect(asciiSubject('x'.repeat(100))).toBe('x'.repeat(100));
-  });
-});
-
-describe('links', () => {
-  it('lead to the console of the execution’s region', () => {
-    expect(executionLink(run.execution)).toBe(
-      `https://eu-west-1.console.aws.amazon.com/states/home?region=eu-west-1#/v2/executions/details/${run.execution}`,
-    );
-    expect(objectLink(run.execution, 'b', 'reports/a b.html')).toBe(
-      'https://eu-west-1.console.aws.amazon.com/s3/object/b?region=eu-west-1&prefix=reports%2Fa%20b.html',
-    );
-  });
-
-  it('lead to the console of the execution’s partition', () => {
-    const chinese = run.execution.replace('arn:aws:', 'arn:aws-cn:').replace('eu-west-1', 'cn-north-1');
-    expect(executionLink(chinese)).toMatch(/^https:\/\/console\.amazonaws\.cn\/states\/home\?region=cn-north-1#/);
   });
 });
 
