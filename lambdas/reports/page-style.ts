@@ -84,6 +84,7 @@ td b { font-weight: 600; }
 .numbers { display: flex; flex-wrap: wrap; gap: 0.1rem 1.4rem; color: var(--ink-soft); font-size: 0.93rem; max-width: none; }
 tbody th .numbers { font-size: 0.9rem; }
 tbody th .numbers > span { margin-right: 1.1rem; }
+.numbers > span { white-space: nowrap; }
 .numbers b { color: var(--ink); font-weight: 600; }
 figure { margin: 1.1rem 0 1.4rem; }
 figcaption { font-size: 0.9rem; display: flex; flex-wrap: wrap; gap: 0.3rem 1.1rem; align-items: baseline; margin-bottom: 0.4rem; }
@@ -138,7 +139,7 @@ footer { margin-top: 3.5rem; padding-top: 1rem; border-top: 1px solid var(--rule
   tbody th { padding-right: 7.5rem; margin-bottom: 0.2rem; }
   tbody th code, tbody th .reason, tbody th .numbers { margin-right: -7.5rem; }
   .checks td.kind, .checks td.number { display: inline; color: var(--ink-soft); font-size: 0.9rem; }
-  .checks td.number::before { content: ', took '; padding: 0; }
+  .checks td.number::before { content: '· took '; padding: 0; }
   td.number { display: flex; gap: 0.35rem; justify-content: flex-end; text-align: right; white-space: normal; }
   td.number::before { content: attr(data-label); color: var(--ink-soft); margin-right: auto; padding-right: 0.5rem; }
   td.number:not([data-label]) { display: block; text-align: left; color: var(--ink-soft); }
@@ -151,7 +152,8 @@ footer { margin-top: 3.5rem; padding-top: 1rem; border-top: 1px solid var(--rule
     --warn-soft: #fff; --bad: #8f1710; --bad-soft: #fff; --quiet: #444; --quiet-soft: #fff; --before: #cdd2dc; --after: #2c5aa0; --code: #f6f6f6;
   }
   @page { margin: 16mm; }
-  body { padding: 0; max-width: none; font-size: 9.5pt; }
+  html { font-size: 9.5pt; }
+  body { padding: 0; max-width: none; }
   .status { border: 1px solid currentColor; }
   .operation { border: 0; padding: 0; }
   .scroll { overflow: visible; }

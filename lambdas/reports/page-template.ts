@@ -68,7 +68,7 @@ const step = `
   </figure>
   <% }) %>
   <% if (it.step.items.length) { %><%~ include('@items', { items: it.step.items, columns: it.step.columns, acted: it.step.items.some(({ took }) => took) }) %><% } %>
-  <% if (it.step.forecast) { %><p class="quiet small">What was done <%= it.step.forecast %>.</p><% } %>
+  <% if (it.step.forecast) { %><p class="quiet small"><%= it.step.forecast %></p><% } %>
   <% if (it.step.omitted) { %><p class="quiet small">And <%= it.step.omitted %> more; record.json beside this page has them all.</p><% } %>
 </section>`;
 

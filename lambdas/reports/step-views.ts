@@ -1,6 +1,6 @@
 import type { ItemItem, RunRecord, StepItem } from '../framework/record-items.ts';
 import type { OperationOutcome, StepOutcome } from '../framework/run.ts';
-import { between, capital, duration, fall, measure, minutes, nameOf, words } from './format.ts';
+import { between, capital, count, duration, fall, measure, minutes, nameOf, words } from './format.ts';
 import type { Status } from './headline.ts';
 import { plotsOf, type PlotView } from './plot-views.ts';
 import { itemStatus, operationStatus, stepStatus } from './statuses.ts';
@@ -33,7 +33,7 @@ export interface StepView {
   status: Status;
   reason?: string;
   numbers: Fact[];
-  /** The forecast of what was done beside the time it took, added up over its items. */
+  /** A sentence: what its done items took, and what was forecast. */
   forecast?: string;
   items: ItemView[];
   /** Names of the numbers that its items have, in their order. */
@@ -113,12 +113,12 @@ function stepOf({ run, steps, items }: RunRecord, key: Key, told: StepOutcome | 
   };
 }
 
-/** `took 59 min of 1 h 2 min forecast`, for what was done; W9 wants forecasts compared with what happened. */
+/** W9: what several items took beside what was forecast for them. */
 function forecastInWords(done: ItemItem[]): string | undefined {
-  if (done.length === 0) return undefined;
+  if (done.length < 2) return undefined;
   const took = done.reduce((sum, { startedAt, endedAt }) => sum + between(startedAt, endedAt), 0);
   const forecast = done.reduce((sum, { forecastMinutes }) => sum + forecastMinutes, 0);
-  return `took ${duration(took)}, forecast ${minutes(forecast)}`;
+  return `The ${count(done.length)} items done took ${duration(took)}; their forecast was ${minutes(forecast)}.`;
 }
 
 const namesIn = (items: ItemItem[]): Set<string> =>

@@ -45,7 +45,7 @@ function step({ name, target, status, reason, forecast, numbers, items, omitted 
   if (reason) lines.push(wrapped(reason, '    '));
   if (numbers.length > 0)
     lines.push(wrapped(numbers.map(({ label, value }) => `${label} ${value}`).join('; '), '    '));
-  if (forecast) lines.push(wrapped(`what was done ${forecast}`, '    '));
+  if (forecast) lines.push(wrapped(forecast, '    '));
   lines.push(...items.map(item));
   if (omitted > 0) lines.push(`    ... and ${count(omitted)} more; record.json has them all`);
   return lines;
