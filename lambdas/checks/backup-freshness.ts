@@ -10,6 +10,9 @@ export function whyNotFresh(backup: BackupFacts | undefined, where: string, now:
     return [`There is no backup under ${where}. Make one, or mend the configured place, then start the window again.`];
   const age = now.getTime() - backup.modified.getTime();
   const reasons: string[] = [];
+  if (Number.isNaN(age)) {
+    reasons.push(`The newest backup ${backup.key} has no date: its age is unknown. Look at the object.`);
+  }
   if (age < -clockTolerance) {
     reasons.push(
       `The newest backup ${backup.key} is dated ${duration(-age)} in the future: its age is unknown. Compare the clocks.`,

@@ -13,8 +13,10 @@ export interface Gap {
   to: string;
 }
 
-/** The parts of a stretch that no shift covers, in order. */
+/** The parts of a stretch that no shift covers, in order. Throws where the stretch itself is unknown: no answer is no cover. */
 export function gapsIn(roster: Shift[], from: Date, to: Date): Gap[] {
+  if (Number.isNaN(from.getTime()) || Number.isNaN(to.getTime()))
+    throw new Error(`cannot tell from when to when somebody is needed: ${from} to ${to}`);
   const gaps: Gap[] = [];
   let covered = from.getTime();
   const gap = (until: number) =>

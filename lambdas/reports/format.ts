@@ -74,39 +74,52 @@ export const capital = (text: string): string => text.charAt(0).toUpperCase() + 
 /** `database/vacuum-tables` and `database_optimization` as words: `vacuum tables`, `database optimization`. */
 export const words = (name: string): string => name.slice(name.lastIndexOf('/') + 1).replaceAll(/[-_]+/g, ' ');
 
-type Unit = 'bytes' | 'time' | 'share' | 'count';
-
-/** The field's numbers carry their unit at the end of their name: `indexBytes`, `ageHours`, `lagMillis`, `bloatShare`. */
-const suffixes: [RegExp, Unit, number][] = [
-  [/bytes$/i, 'bytes', 1],
-  [/(millis|milliseconds|ms)$/, 'time', 1],
-  [/(?:^s|S|\bs)econds$/, 'time', 1_000],
-  [/(?:^m|M|\bm)inutes$/, 'time', 60_000],
-  [/(?:^h|H|\bh)ours$/, 'time', 3_600_000],
-  [/(?:^d|D|\bd)ays$/, 'time', 86_400_000],
-  [/(?:^s|S|\bs)hare$|Ratio$/, 'share', 1],
-];
-
-function unitOf(name: string): { unit: Unit; factor: number; stem: string } {
-  for (const [suffix, unit, factor] of suffixes) {
-    if (suffix.test(name)) return { unit, factor, stem: unit === 'time' ? name.replace(suffix, '').trim() : name };
-  }
-  return { unit: 'count', factor: 1, stem: name };
+/** What a named number measures: its unit, and the factor that makes milliseconds of a time. */
+export interface Unit {
+  kind: 'bytes' | 'time' | 'share' | 'count';
+  factor: number;
 }
 
-/** A named number's name in words: `deadTuples` is `dead tuples`, `ageHours` is `age`. */
+/** The field's numbers carry their unit at the end of their name: `indexBytes`, `ageHours`, `lagMillis`, `bloatShare`. */
+const suffixes: [RegExp, Unit][] = [
+  [/bytes$/i, { kind: 'bytes', factor: 1 }],
+  [/(millis|milliseconds|ms)$/i, { kind: 'time', factor: 1 }],
+  [/seconds$/i, { kind: 'time', factor: 1_000 }],
+  [/minutes$/i, { kind: 'time', factor: 60_000 }],
+  [/hours$/i, { kind: 'time', factor: 3_600_000 }],
+  [/days$/i, { kind: 'time', factor: 86_400_000 }],
+  [/(share|ratio)$/i, { kind: 'share', factor: 1 }],
+];
+
+export const unitOf = (name: string): Unit =>
+  suffixes.find(([suffix]) => suffix.test(name))?.[1] ?? { kind: 'count', factor: 1 };
+
+/** A named number's name in words, without the unit that its value shows: `ageHours` is `age`, `tableBytes` is `table size`. */
 export function nameOf(name: string): string {
-  const { stem } = unitOf(name);
-  return (stem || 'time')
+  const { kind } = unitOf(name);
+  const suffix = suffixes.find(([pattern]) => pattern.test(name))?.[0];
+  const stem = suffix && kind !== 'share' ? name.replace(suffix, '') : name;
+  const said = stem
     .replaceAll(/([a-z0-9])([A-Z])/g, (_, end: string, start: string) => `${end} ${start.toLowerCase()}`)
-    .replaceAll('_', ' ');
+    .replaceAll('_', ' ')
+    .trim();
+  if (kind === 'bytes') return said === '' ? 'size' : said.endsWith('ed') ? said : `${said} size`;
+  return said || 'time';
 }
 
 /** A named number's value with its unit. */
 export function measure(name: string, value: number): string {
-  const { unit, factor } = unitOf(name);
-  if (unit === 'bytes') return bytes(value);
-  if (unit === 'time') return duration(value * factor);
-  if (unit === 'share') return `${short.format(value * 100)} %`;
+  const { kind, factor } = unitOf(name);
+  if (kind === 'bytes') return bytes(value);
+  if (kind === 'time') return duration(value * factor);
+  if (kind === 'share') return `${short.format(value * 100)} %`;
   return count(value);
+}
+
+/** By how much a number fell or grew over several items, where adding it up means something; shares and ages do not add up. */
+export function fall(name: string, value: number): string | undefined {
+  const { kind } = unitOf(name);
+  if (value === 0 || (kind !== 'bytes' && kind !== 'count')) return undefined;
+  const less = kind === 'bytes' ? 'less' : 'fewer';
+  return `${measure(name, Math.abs(value))} ${value > 0 ? less : 'more'}`;
 }

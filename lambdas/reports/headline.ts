@@ -64,11 +64,11 @@ export function statusOf(run: Run): Status {
 export const failedBlockers = (run: Run): string[] =>
   run.verdict?.checks.filter(({ blocker, passed }) => blocker && !passed).map(({ check }) => words(check)) ?? [];
 
-/** Which checks stood in the way: `a blocker of the checklist failed: backup is fresh`. */
+/** Which checks stood in the way: `the check “backup is fresh” failed`. */
 function blockedBecause(run: Run): string {
-  const failed = failedBlockers(run);
-  if (failed.length === 0) return run.because ?? 'the checklist did not pass';
-  return `${plural(failed.length, 'check')} failed (${failed.join(', ')})`;
+  const failed = failedBlockers(run).map((check) => `“${check}”`);
+  if (failed.length === 0) return (run.because ?? 'the checklist did not pass').replace(/\.$/, '');
+  return failed.length === 1 ? `the check ${failed[0]} failed` : `the checks ${failed.join(', ')} failed`;
 }
 
 /** What became of the items, in the order in which a person worries: failed, done, left. */

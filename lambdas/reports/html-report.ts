@@ -2,10 +2,11 @@ import { Eta } from 'eta';
 import { pageStyle } from './page-style.ts';
 import { pageParts, pageTemplate } from './page-template.ts';
 import { plotSvg } from './plots.ts';
-import { checklistInWords, type PlotView, type Report } from './report.ts';
+import type { PlotView } from './plot-views.ts';
+import { checklistInWords, type Report } from './report.ts';
 
 /** The two widths a plot is drawn in; the style shows the one that fits. */
-const wide = 780;
+const wide = 930;
 const narrow = 330;
 
 /**

@@ -24,8 +24,8 @@ export function nextSteps(record: RunRecord, now: Date): NextStep[] {
     steps.push({
       what:
         entry.state === 'conflict'
-          ? `Decide by hand about ${entry.kind} of ${entry.target}: somebody else changed it meanwhile, so it was not set back. ${entry.conflict ?? ''}`.trim()
-          : `Look at ${entry.kind} of ${entry.target}: a change was begun and its end is not recorded.`,
+          ? `Decide by hand about the ${words(entry.kind)} ${entry.target}: ${entry.conflict ?? 'somebody else changed it meanwhile, so it was not set back.'}`
+          : `Look at the ${words(entry.kind)} ${entry.target}: a change was begun and its end is not recorded.`,
     });
   }
 

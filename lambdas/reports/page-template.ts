@@ -7,7 +7,7 @@ const timeline = `
   <h2 id="timeline">The run in time</h2>
   <div class="timeline" style="--deadline: <%= it.deadline %>%; --end: <%= it.end %>%">
     <div class="axis" aria-hidden="true">
-      <% it.ticks.forEach((tick) => { %><span style="left: <%= tick.at %>%"><%= tick.label %></span><% }) %>
+      <% it.ticks.forEach((tick) => { %><span class="<%= tick.at > 96 ? 'last' : tick.at < 4 ? 'first' : '' %>" style="left: <%= tick.at %>%"><%= tick.label %></span><% }) %>
     </div>
     <ol>
       <% it.lanes.forEach((lane) => { %>
@@ -21,52 +21,58 @@ const timeline = `
       </li>
       <% }) %>
     </ol>
-    <p class="marks"><span class="mark-deadline">Deadline <%= it.deadlineAt %></span> <span class="mark-end">End of window <%= it.endAt %> UTC</span></p>
+    <p class="marks"><span class="mark-deadline">Deadline <%= it.deadlineAt %> UTC</span> <span class="mark-end">End of window <%= it.endAt %> UTC</span></p>
   </div>
 </section>`;
 
-const changes = `
-<% it.changes.forEach((change) => { %>
-<span class="change"><span class="name"><%= change.name %></span>
-<% if (change.before !== undefined && change.after !== undefined) { %><span class="was"><%= change.before %></span> <span aria-label="became">→</span> <span class="is"><%= change.after %></span>
-<% } else { %><span class="is"><%= change.before ?? change.after %></span><% } %></span>
-<% }) %>`;
+const change = `<% if (it.before !== undefined && it.after !== undefined) { %><span class="was"><%= it.before %></span> <span class="to" aria-label="became">→</span> <b><%= it.after %></b><% } else if (it.before !== undefined) { %><span class="was"><%= it.before %></span><% } else { %><b><%= it.after %></b><% } %>`;
+
+const items = `
+<div class="scroll">
+<table class="items">
+  <thead>
+    <tr>
+      <th scope="col">Item</th>
+      <% it.columns.forEach((column) => { %><th scope="col" class="number"><%= column %></th><% }) %>
+      <% if (it.acted) { %><th scope="col" class="number">took</th><% } %>
+      <th scope="col" class="number">forecast</th>
+      <th scope="col" class="outcome">outcome</th>
+    </tr>
+  </thead>
+  <tbody>
+    <% it.items.forEach((item) => { %>
+    <tr class="<%= item.status.tone %>">
+      <th scope="row"><span class="item"><%= item.item %></span><code><%= item.does %></code><% if (item.reason) { %><span class="reason"><%= item.reason %></span><% } %></th>
+      <% it.columns.forEach((column) => { const change = item.changes.find(({ name }) => name === column) %><td class="number" data-label="<%= column %>"><% if (change) { %><%~ include('@change', change) %><% } else { %><span class="none">–</span><% } %></td><% }) %>
+      <% if (it.acted) { %><td class="number" data-label="took"><% if (item.took) { %><%= item.took %><% } else { %><span class="none">–</span><% } %></td><% } %>
+      <td class="number" data-label="forecast"><%= item.forecast %></td>
+      <td class="outcome"><%~ include('@status', item.status) %></td>
+    </tr>
+    <% }) %>
+  </tbody>
+</table>
+</div>`;
 
 const step = `
 <section class="step">
   <h4><span><%= it.step.name %><% if (it.step.target) { %> <span class="target">on <%= it.step.target %></span><% } %></span> <%~ include('@status', it.step.status) %></h4>
   <% if (it.step.reason) { %><p class="reason"><%= it.step.reason %></p><% } %>
-  <p class="numbers">
-    <% if (it.step.took) { %><span>took <b><%= it.step.took %></b></span><% } %>
-    <% it.step.numbers.forEach((number) => { %><span><%= number.label %> <b><%= number.value %></b></span><% }) %>
-  </p>
+  <% if (it.step.numbers.length) { %>
+  <p class="numbers"><% it.step.numbers.forEach((number) => { %><span><%= number.label %> <b><%= number.value %></b></span> <% }) %></p>
+  <% } %>
   <% it.step.plots.forEach((plot) => { const svg = it.svg(plot) %>
   <figure>
     <figcaption><b><%= plot.name %></b> <span class="key before">before</span> <span class="key after">after</span><% if (plot.omitted) { %> <span class="quiet">the <%= plot.points.length %> largest; <%= plot.omitted %> smaller not drawn</span><% } %></figcaption>
-    <div class="plot wide" role="img" aria-label="<%= plot.name %> before and after; the table below has the numbers"><%~ svg.wide %></div>
-    <div class="plot narrow" role="img" aria-label="<%= plot.name %> before and after; the list below has the numbers"><%~ svg.narrow %></div>
+    <div class="plot wide" role="img" aria-label="<%= plot.name %> of each item before and after; the table has the numbers"><%~ svg.wide %></div>
+    <div class="plot narrow" role="img" aria-label="<%= plot.name %> of each item before and after; the list has the numbers"><%~ svg.narrow %></div>
   </figure>
   <% }) %>
-  <% if (it.step.items.length) { %>
-  <table class="items">
-    <thead><tr><th scope="col">Item</th><th scope="col">Before and after</th><th scope="col" class="time">Took</th><th scope="col" class="time">Forecast</th><th scope="col">Outcome</th></tr></thead>
-    <tbody>
-      <% it.step.items.forEach((item) => { %>
-      <tr>
-        <th scope="row"><span class="item"><%= item.item %></span><code><%= item.does %></code><% if (item.reason) { %><span class="reason"><%= item.reason %></span><% } %></th>
-        <td class="changes"><%~ include('@changes', { changes: item.changes }) %></td>
-        <td class="time" data-label="took"><%= item.took ?? '–' %></td>
-        <td class="time" data-label="forecast"><%= item.forecast %></td>
-        <td class="outcome"><%~ include('@status', item.status) %></td>
-      </tr>
-      <% }) %>
-    </tbody>
-  </table>
-  <% } %>
-  <% if (it.step.omitted) { %><p class="quiet">And <%= it.step.omitted %> more done; record.json beside this page has them all.</p><% } %>
+  <% if (it.step.items.length) { %><%~ include('@items', { items: it.step.items, columns: it.step.columns, acted: it.step.items.some(({ took }) => took) }) %><% } %>
+  <% if (it.step.forecast) { %><p class="quiet small"><%= it.step.forecast %></p><% } %>
+  <% if (it.step.omitted) { %><p class="quiet small">And <%= it.step.omitted %> more; record.json beside this page has them all.</p><% } %>
 </section>`;
 
-export const pageParts = { status, timeline, changes, step };
+export const pageParts = { status, timeline, change, items, step };
 
 export const pageTemplate = `<!doctype html>
 <html lang="en">
@@ -80,7 +86,7 @@ export const pageTemplate = `<!doctype html>
 </head>
 <body>
 <header class="<%= it.report.status.tone %>">
-  <p class="kicker">NovaCron maintenance report <%~ include('@status', it.report.status) %><% if (it.report.dryRun) { %> <span class="status quiet">Dry run</span><% } %></p>
+  <p class="kicker"><span>NovaCron maintenance</span> <%~ include('@status', it.report.status) %><% if (it.report.dryRun) { %> <span class="status quiet">Dry run</span><% } %></p>
   <h1><%= it.report.headline %></h1>
   <% if (it.report.because) { %><p class="because"><%= it.report.because %></p><% } %>
   <ul class="figures">
@@ -97,7 +103,7 @@ export const pageTemplate = `<!doctype html>
 <section aria-labelledby="facts">
   <h2 id="facts">The run</h2>
   <dl class="facts">
-    <% it.report.facts.forEach((fact) => { %><div><dt><%= fact.label %></dt><dd><%= fact.value %></dd></div><% }) %>
+    <% it.report.facts.forEach((fact) => { %><div><dt><%= fact.label %></dt><dd><% if (fact.label === 'Run') { %><a href="<%= it.report.link %>"><%= fact.value %></a><% } else { %><%= fact.value %><% } %></dd></div><% }) %>
   </dl>
 </section>
 <% if (it.report.timeline.lanes.length) { %><%~ include('@timeline', it.report.timeline) %><% } %>
@@ -106,13 +112,13 @@ export const pageTemplate = `<!doctype html>
   <p><%= it.checklist %></p>
   <% if (it.report.checks.length) { %>
   <table class="checks">
-    <thead><tr><th scope="col">Check</th><th scope="col">Kind</th><th scope="col" class="time">Took</th><th scope="col">Outcome</th></tr></thead>
+    <thead><tr><th scope="col">Check</th><th scope="col">kind</th><th scope="col" class="number">took</th><th scope="col" class="outcome">outcome</th></tr></thead>
     <tbody>
       <% it.report.checks.forEach((check) => { %>
-      <tr>
-        <th scope="row"><span class="item"><%= check.name %></span><% check.reasons.forEach((reason) => { %><span class="reason"><%= reason %></span><% }) %></th>
-        <td><%= check.kind %></td>
-        <td class="time"><%= check.took ?? '–' %></td>
+      <tr class="<%= check.status.tone %>">
+        <th scope="row"><span class="item"><%= check.name %></span><% check.reasons.forEach((reason) => { %><span class="reason"><%= reason %></span><% }) %><% if (check.numbers.length) { %><span class="numbers"><% check.numbers.forEach((number) => { %><span><%= number.label %> <b><%= number.value %></b></span> <% }) %></span><% } %></th>
+        <td class="kind"><%= check.kind.toLowerCase() %></td>
+        <td class="number" data-label="took"><%= check.took ?? '–' %></td>
         <td class="outcome"><%~ include('@status', check.status) %></td>
       </tr>
       <% }) %>
@@ -150,13 +156,13 @@ export const pageTemplate = `<!doctype html>
   <h2 id="effects">Changes beside the items</h2>
   <p>Everything the run changed around its work, from its ledger, and whether it was taken back.</p>
   <table class="effects">
-    <thead><tr><th scope="col">Change</th><th scope="col">Before and after</th><th scope="col" class="time">At</th><th scope="col">Outcome</th></tr></thead>
+    <thead><tr><th scope="col">Change</th><th scope="col">before and after</th><th scope="col" class="number">at</th><th scope="col" class="outcome">outcome</th></tr></thead>
     <tbody>
       <% it.report.effects.forEach((effect) => { %>
-      <tr>
+      <tr class="<%= effect.status.tone %>">
         <th scope="row"><span class="item"><%= effect.what %></span><code><%= effect.target %></code><% if (effect.note) { %><span class="reason"><%= effect.note %></span><% } %></th>
-        <td class="changes"><span class="change"><span class="was"><%= effect.before %></span> <span aria-label="became">→</span> <span class="is"><%= effect.after %></span></span></td>
-        <td class="time"><%= effect.at %></td>
+        <td><%~ include('@change', { before: effect.before, after: effect.after }) %></td>
+        <td class="number"><%= effect.at %></td>
         <td class="outcome"><%~ include('@status', effect.status) %></td>
       </tr>
       <% }) %>

@@ -1,71 +1,85 @@
 import type { TopLevelSpec } from 'vega-lite';
-import type { PlotView } from './report.ts';
+import type { PlotView } from './plot-views.ts';
 
 /** Colours are the page's own custom properties, so that one picture serves light, dark and print. */
-const ink = 'var(--ink-soft)';
+const ink = 'var(--ink)';
+const softInk = 'var(--ink-soft)';
 const rule = 'var(--rule)';
+
+/** Pixels for one item: a line of words and its two bars under it. */
+const row = 46;
 
 const shortened = (name: string, length: number) =>
   name.length <= length ? name : `…${name.slice(name.length - length + 1)}`;
 
-/** Before as a pale bar, after as a solid one in front of it; the numbers stand in words beside them. */
-function beforeAndAfter(plot: PlotView, width: number): TopLevelSpec {
-  const labels = width < 500 ? 18 : 34;
-  // The place is part of the key: two long names may end alike.
-  const values = plot.points.map((point, place) => ({ ...point, key: `${place}:${point.item}` }));
-  const names = Object.fromEntries(values.map(({ key, item }) => [key, shortened(item, labels)]));
+/** Before as a pale bar, after as a solid one in front of it; above them the item and its numbers in words. */
+function beforeAndAfter({ points, unit }: PlotView, width: number): TopLevelSpec {
+  const narrow = width < 500;
+  // The place is part of the key, because two items may have one name.
+  const values = points.map((point, place) => ({
+    ...point,
+    key: place,
+    name: shortened(point.item, narrow ? 22 : 70),
+  }));
   const y = {
     field: 'key',
-    type: 'nominal',
+    type: 'ordinal',
     sort: null,
-    axis: {
-      title: null,
-      labelExpr: `(${JSON.stringify(names)})[datum.value]`,
-      labelLimit: 400,
-      ticks: false,
-      domain: false,
-    },
+    scale: { paddingInner: 0, paddingOuter: 0 },
+    axis: null,
   } as const;
   const axis = {
     title: null,
-    tickCount: width < 500 ? 3 : 6,
-    format: plot.unit === 'bytes' ? '.3~s' : '~s',
-    domain: false,
-    tickColor: rule,
+    tickCount: narrow ? 3 : 6,
+    labelExpr: `format(datum.value, ',~s') + ${JSON.stringify(unit && ` ${unit}`)}`,
+    labelFlush: true,
+    tickSize: 0,
+    labelPadding: 8,
   };
-  const bar = (field: 'before' | 'after', size: number, color: string) => ({
-    mark: { type: 'bar', height: size, cornerRadius: 2, aria: false } as const,
+  const bar = (field: 'before' | 'after', height: number, color: string) => ({
+    mark: { type: 'bar', height, yOffset: 9, aria: false } as const,
     encoding: {
       y,
       x: { field, type: 'quantitative', axis, scale: { nice: true, zero: true } } as const,
       color: { value: color },
     },
   });
+  const text = (field: 'name' | 'says', x: 0 | 'width', fill: string) => ({
+    mark: {
+      type: 'text',
+      align: x === 0 ? 'left' : 'right',
+      baseline: 'middle',
+      dy: -10,
+      fontSize: 12.5,
+      fill,
+      aria: false,
+    } as const,
+    encoding: { y, x: { value: x }, text: { field, type: 'nominal' } as const },
+  });
   return {
     width,
-    height: plot.points.length * 40,
+    height: points.length * row,
     background: 'transparent',
-    padding: 4,
+    padding: 2,
     autosize: { type: 'fit-x', contains: 'padding' },
     data: { values },
     layer: [
       bar('before', 14, 'var(--before)'),
       bar('after', 6, 'var(--after)'),
-      {
-        mark: { type: 'text', align: 'left', baseline: 'middle', dx: 0, dy: 15, fontSize: 11, fill: ink, aria: false },
-        encoding: { y, x: { datum: 0 }, text: { field: 'says', type: 'nominal' } },
-      },
+      text('name', 0, ink),
+      text('says', 'width', softInk),
     ],
     config: {
       font: 'inherit',
       view: { stroke: null },
-      axis: { labelColor: ink, labelFontSize: 12, gridColor: rule, gridOpacity: 1 },
+      axis: { labelColor: softInk, labelFontSize: 12, gridColor: rule, gridOpacity: 1, domain: false },
     },
   };
 }
 
 /** A plot as static SVG of that many pixels, without scripts and without references to anything outside itself. */
 export async function plotSvg(plot: PlotView, width: number): Promise<string> {
+  // Loaded here, so that reading the registry of steps does not load a drawing library.
   const [vega, vegaLite] = await Promise.all([import('vega'), import('vega-lite')]);
   const view = new vega.View(vega.parse(vegaLite.compile(beforeAndAfter(plot, width)).spec), { renderer: 'none' });
   try {

@@ -1,5 +1,5 @@
 import type { ItemItem, LedgerItem, StepItem } from '../framework/record-items.ts';
-import type { CheckOutcome, OperationOutcome, Run, StepOutcome } from '../framework/run.ts';
+import type { CheckOutcome, OperationOutcome, StepOutcome } from '../framework/run.ts';
 import type { Status } from './headline.ts';
 
 const operationStatuses: Record<OperationOutcome['outcome'], Status> = {
@@ -9,7 +9,12 @@ const operationStatuses: Record<OperationOutcome['outcome'], Status> = {
   stopped: { tone: 'warn', word: 'Stopped' },
   skipped: { tone: 'quiet', word: 'Not started' },
 };
-export const operationStatus = ({ outcome }: Pick<OperationOutcome, 'outcome'>): Status => operationStatuses[outcome];
+/** What came to its end in a dry run did nothing: it was rehearsed. */
+const rehearsed = (status: Status, dryRun: boolean): Status =>
+  dryRun && status.tone === 'good' ? { tone: 'quiet', word: 'Rehearsed' } : status;
+
+export const operationStatus = ({ outcome }: Pick<OperationOutcome, 'outcome'>, dryRun: boolean): Status =>
+  rehearsed(operationStatuses[outcome], dryRun);
 
 const stepStatuses: Record<StepOutcome['outcome'], Status> = {
   done: { tone: 'good', word: 'Done' },
@@ -20,22 +25,15 @@ const stepStatuses: Record<StepOutcome['outcome'], Status> = {
   stopped: { tone: 'warn', word: 'Stopped' },
 };
 
-/** A step's outcome as its machine gave it; where the machine gave none, what the record of its calls amounts to. */
-export function stepStatus(
-  step: Pick<StepItem, 'step' | 'target' | 'endedAt' | 'error' | 'failed' | 'left' | 'wait'>,
-  run: Run,
-): Status {
-  const told = run.results
-    ?.flatMap(({ steps }) => steps)
-    .find((outcome) => outcome.step === step.step && outcome.target === step.target);
-  if (told) return stepStatuses[told.outcome];
-  if (step.error || step.failed > 0) return stepStatuses.failed;
-  if (!step.endedAt) return { tone: 'warn', word: 'No end recorded' };
-  if (step.wait) return stepStatuses.waiting;
-  return step.left > 0 ? stepStatuses.deferred : stepStatuses.done;
+/** A step as its machine saw it; where the machine told nothing, what the record of its calls amounts to. */
+export function stepStatus(told: StepOutcome | undefined, item: StepItem | undefined, dryRun: boolean): Status {
+  if (told) return rehearsed(stepStatuses[told.outcome], dryRun);
+  if (!item) return { tone: 'quiet', word: 'Not started' };
+  if (item.error || item.failed > 0) return stepStatuses.failed;
+  if (!item.endedAt) return { tone: 'warn', word: 'No end recorded' };
+  if (item.wait) return stepStatuses.waiting;
+  return item.left > 0 ? stepStatuses.deferred : rehearsed(stepStatuses.done, dryRun);
 }
-
-export const outcomeStatus = ({ outcome }: StepOutcome): Status => stepStatuses[outcome];
 
 const itemStatuses: Record<ItemItem['outcome'], Status> = {
   done: { tone: 'good', word: 'Done' },

@@ -1,5 +1,6 @@
-import type { ChangeView, ItemView, Report, StepView } from './report.ts';
-import { checklistInWords } from './report.ts';
+import { count } from './format.ts';
+import { checklistInWords, type Report } from './report.ts';
+import type { ChangeView, ItemView, StepView } from './step-views.ts';
 
 const columns = 80;
 
@@ -39,15 +40,14 @@ function item({ item, does, status, reason, changes, forecast, took }: ItemView)
   return lines.join('\n');
 }
 
-function step({ name, target, status, reason, took, numbers, items, omitted }: StepView): string[] {
-  const lines = [
-    wrapped(`${name}${target ? ` on ${target}` : ''}: ${status.word}${took ? `, ${took}` : ''}`, '  ', '    '),
-  ];
+function step({ name, target, status, reason, forecast, numbers, items, omitted }: StepView): string[] {
+  const lines = [wrapped(`${name}${target ? ` on ${target}` : ''}: ${status.word}`, '  ', '    ')];
   if (reason) lines.push(wrapped(reason, '    '));
   if (numbers.length > 0)
-    lines.push(wrapped(numbers.map(({ label, value }) => `${label} ${value}`).join(', '), '    '));
+    lines.push(wrapped(numbers.map(({ label, value }) => `${label} ${value}`).join('; '), '    '));
+  if (forecast) lines.push(wrapped(forecast, '    '));
   lines.push(...items.map(item));
-  if (omitted > 0) lines.push(`    ... and ${omitted} more done; record.json has them all`);
+  if (omitted > 0) lines.push(`    ... and ${count(omitted)} more; record.json has them all`);
   return lines;
 }
 
@@ -65,8 +65,12 @@ export function textReport(report: Report): string {
   for (const { what, command } of report.next) lines.push(bullet(what), ...(command ? [`    ${command}`] : []));
 
   lines.push(...section('Checklist'), checklistInWords(report.checks));
-  for (const { name, kind, status, reasons } of report.checks) {
-    lines.push(`[${status.word}] ${name} (${kind.toLowerCase()})`, ...reasons.map((reason) => wrapped(reason, '    ')));
+  for (const { name, kind, status, numbers, reasons } of report.checks) {
+    const saw = numbers.map(({ label, value }) => `${label} ${value}`).join(', ');
+    lines.push(
+      wrapped(`[${status.word}] ${name} (${kind.toLowerCase()})${saw && `: ${saw}`}`, '', '    '),
+      ...reasons.map((reason) => wrapped(reason, '    ')),
+    );
   }
 
   lines.push(...section(report.dryRun ? 'What would be done' : 'What was done'));

@@ -1,7 +1,8 @@
-import type { RunRecord } from '../framework/record-items.ts';
-import { between, capital, clock, duration, words } from './format.ts';
+import type { RunRecord, StepItem } from '../framework/record-items.ts';
+import { between, clock, duration } from './format.ts';
 import type { Status } from './headline.ts';
 import { itemStatus, stepStatus } from './statuses.ts';
+import { keyOf, stepName } from './step-views.ts';
 
 /** A stretch on the time axis, in per cent of its length. */
 export interface Span {
@@ -31,41 +32,64 @@ export interface Timeline {
 }
 
 const tickMinutes = [1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 1_440];
+/** More items than this in one lane could not be told apart. */
+const spansShown = 300;
 const place = (value: number) => Math.round(value * 100) / 100;
+
+/** What closes a run works after the deadline, in the reserve that is kept for it. */
+const closing = /^(windows|reports|undo)\//;
+const isCheck = ({ step }: StepItem, run: RunRecord['run']) =>
+  step.startsWith('checks/') || (run.verdict?.checks.some(({ check }) => check === step) ?? false);
+
+/** When the last work of the run ended, its closing aside; `now` where some has no end recorded. */
+export function workEnd({ run, steps }: RunRecord, now: Date): string {
+  const work = steps.filter(({ step }) => !closing.test(step));
+  const unfinished = run.closedAt ?? now.toISOString();
+  return work.length === 0
+    ? unfinished
+    : work.map(({ endedAt }) => endedAt ?? unfinished).reduce((one, other) => (other > one ? other : one));
+}
 
 /** The run's steps and their items on one axis from its opening to the window's end, or to its own end where that is later. */
 export function timelineOf(record: RunRecord, now: Date): Timeline {
   const { run, steps, items } = record;
-  const last = Math.max(...[run.end, run.closedAt ?? now.toISOString()].map((moment) => Date.parse(moment)));
-  const from = Date.parse(run.openedAt);
-  const length = Math.max(last - from, 60_000);
-  const at = (moment: string | number) => place(((new Date(moment).getTime() - from) / length) * 100);
+  // The full minute, so that the axis begins with a label.
+  const from = Math.floor(Date.parse(run.openedAt) / 60_000) * 60_000;
+  const last = Math.max(Date.parse(run.end), Date.parse(workEnd(record, now)), from + 60_000);
+  const at = (moment: string | number) => place(((new Date(moment).getTime() - from) / (last - from)) * 100);
   const span = (start: string, stop: string, status: Status, what: string): Span => ({
     left: at(start),
-    width: Math.max(place(at(stop) - at(start)), 0.3),
+    width: Math.max(place(at(stop) - at(start)), 0.25),
     status,
     says: `${what}: ${clock(start)} to ${clock(stop)} UTC, ${duration(between(start, stop))}, ${status.word.toLowerCase()}`,
   });
+  const endOf = ({ endedAt }: StepItem) => endedAt ?? run.closedAt ?? now.toISOString();
 
-  const lanes = steps
-    .toSorted((one, other) => one.startedAt.localeCompare(other.startedAt))
+  const shown = steps
+    .filter(({ step }) => !step.startsWith('reports/'))
+    .toSorted((one, other) => one.startedAt.localeCompare(other.startedAt));
+  const checks = shown.filter((step) => isCheck(step, run));
+  const told = new Map(run.results?.flatMap((result) => result.steps.map((step) => [keyOf(step), step] as const)));
+
+  const lanes = shown
+    .filter((step) => !isCheck(step, run))
     .map((step): Lane => {
-      const name = capital(words(step.step)) + (step.target ? ` (${step.target})` : '');
-      const own = items.filter((item) => item.step === step.step && item.target === step.target);
+      const own = items.filter((item) => keyOf(item) === keyOf(step));
       return {
-        name,
-        bar: span(step.startedAt, step.endedAt ?? new Date(last).toISOString(), stepStatus(step, run), name),
+        name: stepName(step),
+        bar: span(step.startedAt, endOf(step), stepStatus(told.get(keyOf(step)), step, run.dryRun), stepName(step)),
         spans: own
           .filter(({ outcome }) => outcome === 'done' || outcome === 'failed')
+          .slice(0, spansShown)
           .map((item) => span(item.startedAt, item.endedAt, itemStatus(item), item.item)),
       };
     });
+  if (checks.length > 0) lanes.unshift(checklistLane(record, checks, endOf, span));
 
-  const spacing = (tickMinutes.find((minutes) => length / (minutes * 60_000) <= 6) ?? 1_440) * 60_000;
+  const spacing = (tickMinutes.find((minutes) => (last - from) / (minutes * 60_000) <= 6) ?? 1_440) * 60_000;
   const ticks = [];
-  for (let tick = Math.ceil(from / spacing) * spacing; tick <= last; tick += spacing) {
+  for (let tick = Math.ceil(from / spacing) * spacing; tick <= last; tick += spacing)
     ticks.push({ at: at(tick), label: clock(tick) });
-  }
   return {
     lanes,
     ticks,
@@ -74,4 +98,23 @@ export function timelineOf(record: RunRecord, now: Date): Timeline {
     deadlineAt: clock(run.deadline),
     endAt: clock(run.end),
   };
+}
+
+/** The checks ran at once and took seconds: one lane for all. */
+function checklistLane(
+  { run }: RunRecord,
+  checks: StepItem[],
+  endOf: (step: StepItem) => string,
+  span: (start: string, stop: string, status: Status, what: string) => Span,
+): Lane {
+  const start = checks[0]!.startedAt;
+  const stop = checks.map(endOf).reduce((one, other) => (other > one ? other : one));
+  const failed = checks.filter(({ failed, error }) => failed > 0 || error).length;
+  const status: Status =
+    run.verdict?.outcome === 'blocked'
+      ? { tone: 'bad', word: 'Blocked' }
+      : failed > 0
+        ? { tone: 'warn', word: `${failed} failed` }
+        : { tone: 'good', word: 'Passed' };
+  return { name: 'Checklist', bar: span(start, stop, status, 'Checklist'), spans: [] };
 }

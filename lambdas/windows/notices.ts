@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { NoticeItem } from '../framework/record-items.ts';
 import { Environment, runOutcomes, type Run } from '../framework/run.ts';
+import { executionLink, objectLink } from '../reports/console-links.ts';
 import { capital, clock, stretch, words } from '../reports/format.ts';
 import { failedBlockers, titleOf } from '../reports/headline.ts';
 
@@ -84,30 +85,6 @@ export interface Notice {
 export interface NoticeFacts {
   /** Where the report lies, with its text; absent at the start, and where it could not be written. */
   report?: { bucket: string; key: string; text: string };
-}
-
-const consoles: Record<string, string> = {
-  aws: 'aws.amazon.com',
-  'aws-cn': 'amazonaws.cn',
-  'aws-us-gov': 'amazonaws-us-gov.com',
-};
-
-function consoleOf(arn: string): { base: string; region: string } {
-  const [, partition = 'aws', , region = ''] = arn.split(':');
-  const domain = consoles[partition] ?? 'aws.amazon.com';
-  return { base: partition === 'aws' ? `https://${region}.console.${domain}` : `https://console.${domain}`, region };
-}
-
-/** The page of an execution in the Step Functions console; it asks for a login. */
-export function executionLink(execution: string): string {
-  const { base, region } = consoleOf(execution);
-  return `${base}/states/home?region=${region}#/v2/executions/details/${execution}`;
-}
-
-/** The page of an object in the S3 console of the execution's partition and region. No presigned link: that dies with the session that signed it. */
-export function objectLink(execution: string, bucket: string, key: string): string {
-  const { base, region } = consoleOf(execution);
-  return `${base}/s3/object/${bucket}?region=${region}&prefix=${encodeURIComponent(key)}`;
 }
 
 const subjectLength = 100;

@@ -33,6 +33,17 @@ const checks = [
   { check: 'checks/monitoring-works', blocker: true, passed: true, reasons: [] },
 ];
 
+const checkNumbers: Record<string, StepItem['numbers']> = {
+  'checks/backup-is-fresh': { ageHours: 4.02, bytes: 69_120_442_118 },
+  'checks/dependencies-answer': {
+    asked: 3,
+    answered: 3,
+    'registry millis': 118,
+    'mail gateway millis': 41,
+    'billing millis': 203,
+  },
+};
+
 const run: Run = {
   id,
   execution: execution('window', id),
@@ -161,7 +172,7 @@ const items: ItemItem[] = [
     before: { deadTuples: 2_817_004, tableBytes: 7_516_192_768 },
   },
   ...[
-    ['public.task_logs', 47],
+    ['public.task_logs', 74],
     ['public.metrics_raw', 58],
   ].map(([item, forecastMinutes]): ItemItem => ({
     step: 'database/vacuum-tables',
@@ -169,7 +180,7 @@ const items: ItemItem[] = [
     item: String(item),
     does: `VACUUM (ANALYZE) ${String(item)}`,
     outcome: 'left',
-    reason: `Its forecast of ${String(forecastMinutes)} min did not fit in what was left before the deadline.`,
+    reason: `no time: the forecast is ${String(forecastMinutes)} min, 51.8 min are left`,
     forecastMinutes: Number(forecastMinutes),
     startedAt: at('03:03:14'),
     endedAt: at('03:03:14'),
@@ -218,16 +229,23 @@ const items: ItemItem[] = [
 
 const steps: StepItem[] = [
   ...checks.map(({ check, passed }, place) =>
-    step(check, '02:00:06', `02:00:${String(8 + place * 4).padStart(2, '0')}`, { failed: passed ? 0 : 1 }),
+    step(check, '02:00:06', `02:00:${String(8 + place * 4).padStart(2, '0')}`, {
+      failed: passed ? 0 : 1,
+      numbers: checkNumbers[check] ?? {},
+    }),
   ),
-  step('database/update-statistics', '02:00:44', '02:04:10', { target: 'main', done: 3, numbers: { tables: 3 } }),
+  step('database/update-statistics', '02:00:44', '02:04:10', {
+    target: 'main',
+    done: 3,
+    numbers: { changedShare: 0.65, tables: 212 },
+  }),
   step('database/vacuum-tables', '02:04:11', '03:03:14', {
     target: 'main',
     calls: 5,
     done: 8,
     left: 2,
     failed: 1,
-    numbers: { deadTuples: 96_806_254, brakes: 3, brakedMinutes: 4.4 },
+    numbers: { deadTuples: 96_788_664, tableBytes: 2_385_510_400, brakes: 3, brakedMinutes: 4.4 },
     findings: [
       {
         severity: 'critical',
@@ -240,7 +258,7 @@ const steps: StepItem[] = [
         severity: 'warning',
         subject: 'public.task_logs outgrows its window',
         message:
-          'Its vacuum needs about 47 minutes and was left over for the third time. Lower its autovacuum_vacuum_scale_factor so that autovacuum keeps up.',
+          'Its vacuum needs about 74 minutes and was left over for the third time. Lower its autovacuum_vacuum_scale_factor so that autovacuum keeps up.',
         remedy: 'ALTER TABLE public.task_logs SET (autovacuum_vacuum_scale_factor = 0.02);',
       },
     ],
@@ -248,7 +266,7 @@ const steps: StepItem[] = [
   step('database/rebuild-indexes', '03:03:39', '03:21:12', {
     target: 'main',
     done: 3,
-    numbers: { freedBytes: 7_719_533_627 },
+    numbers: { indexBytes: 7_719_542_738, bloatShare: 1.8 },
     findings: [
       {
         severity: 'information',
@@ -261,7 +279,7 @@ const steps: StepItem[] = [
   }),
   step('cache/remove-expired-keys', '03:21:14', '03:23:03', {
     target: 'sessions',
-    numbers: { removedKeys: 1_292_812 },
+    numbers: { keys: 1_292_812, memoryBytes: 3_758_096_384 },
   }),
   step('hosts/rotate-logs', '03:23:08', '03:23:40', { done: 3, numbers: { archivedBytes: 46_120_004_551 } }),
   step('health/aggregate-metrics', '03:23:45', '03:24:20', { numbers: { metrics: 1_184 } }),
@@ -275,11 +293,11 @@ export const failedRecord: RunRecord = {
   ledger: [
     {
       kind: 'alarm-mute',
-      target: 'novacron-production-database-cpu',
+      target: 'novacron-production-7f3a9c-1',
       seq: 1,
       step: 'windows/announce',
       before: null,
-      after: { until: at('02:20:00') },
+      after: ['novacron-production-database-cpu', 'novacron-production-replica-lag'],
       state: 'undone',
       at: at('02:00:42'),
       undoneAt: at('03:24:31'),
@@ -294,7 +312,8 @@ export const failedRecord: RunRecord = {
       after: 'draining',
       state: 'conflict',
       at: at('03:03:38'),
-      conflict: 'Expected “draining”, found “paused by ops”.',
+      conflict:
+        'It is "paused by ops"; this run had changed it from null to "draining". Somebody else changed it since, so it was left as it is.',
     },
   ],
   notices: [{ kind: 'start', subject: 'Started: production weekly maintenance', state: 'sent', at: at('02:00:43') }],
@@ -341,29 +360,43 @@ export const blockedRecord: RunRecord = {
               ...check,
               passed: false,
               reasons: [
-                'The newest backup db/novacron-20261127T2200.dump.zst is 28 h 1 min old; at most 24 h are allowed. Make a backup, then start the window again.',
+                'The newest backup db/novacron-20261127T2200.dump.zst is 28 h 1 min old; it must be under 24 h. Make a backup, then start the window again.',
               ],
             }
           : check,
       ),
     },
   },
-  steps: steps.filter(({ step }) => step.startsWith('checks/')),
+  steps: steps
+    .filter(({ step }) => step.startsWith('checks/'))
+    .map((item) =>
+      item.step === 'checks/backup-is-fresh'
+        ? { ...item, failed: 1, numbers: { ...item.numbers, ageHours: 28.02 } }
+        : item,
+    ),
   items: [],
   ledger: [],
   notices: [],
+};
+
+const dryAt = (step: string) => {
+  const place = steps.findIndex((item) => item.step === step);
+  return { startedAt: at(`02:01:${10 + place * 2}`), endedAt: at(`02:01:${11 + place * 2}`) };
 };
 
 /** The same window as a dry run: what would be done. */
 export const dryRecord: RunRecord = {
   ...doneRecord,
   run: { ...doneRecord.run, dryRun: true, startedBy: 'hand', reason: 'rehearsal before the weekly window' },
+  steps: doneRecord.steps.map((item) =>
+    item.step.startsWith('checks/') ? item : { ...item, ...dryAt(item.step), done: 0, numbers: {} },
+  ),
   items: items
     .filter(({ outcome }) => outcome !== 'failed')
     .map(({ after: _after, reason: _reason, ...item }) => ({
       ...item,
+      ...dryAt(item.step),
       outcome: 'would' as const,
-      endedAt: item.startedAt,
     })),
   ledger: failedRecord.ledger.map((entry) => ({
     ...entry,
@@ -375,5 +408,7 @@ export const dryRecord: RunRecord = {
 
 /** When the sample runs' reports are written. */
 export const reportedAt = new Date(at('03:24:35'));
+/** When the dry run's report is written. */
+export const rehearsedAt = new Date(at('02:01:50'));
 /** When the blocked run's report is written. */
 export const blockedAt = new Date(at('02:00:52'));
