@@ -20,8 +20,10 @@ UPDATE "Job ""Templates""" SET body = body || '.';
 -- One partition with many dead rows; its parent has none of its own, and autovacuum counts leaves alone.
 DO $$
 BEGIN
-  EXECUTE format('UPDATE %I SET details = details || ''{"checked": true}''',
-    'audit_logs_' || to_char(current_setting('novacron.now')::timestamptz AT TIME ZONE 'UTC' - interval '1 month', 'YYYY_MM'));
+  FOR time IN 1..3 LOOP
+    EXECUTE format('UPDATE %I SET details = details || jsonb_build_object(''checked'', %s)',
+      'audit_logs_' || to_char(current_setting('novacron.now')::timestamptz AT TIME ZONE 'UTC' - interval '1 month', 'YYYY_MM'), time);
+  END LOOP;
 END $$;
 
 -- Some dead rows, too few to be worth it.
