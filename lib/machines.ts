@@ -65,8 +65,8 @@ function windowMachine(configuration: Configuration, names: Names): Machine {
       checkSeconds,
       windows: windows.map(({ name, cron, minutes, operations }) => ({ name, ...(cron && { cron, minutes }), operations })),
       operations: operationNames.map((name) => ({ name, machine: names.machineArn(name), minutes: leastMinutes(name) })),
-      checks: checklist.flatMap(({ check, blocker, ...step }) =>
-        entriesOf(step, configuration, names).map((entry) => ({ check, blocker, function: entry.function, payload: entry.payload })),
+      checks: checklist.flatMap(({ blocker, ...step }) =>
+        entriesOf(step, configuration, names).map((entry) => ({ check: step.step, blocker, function: entry.function, payload: entry.payload })),
       ),
       alarms: alarms.mute,
       closeRunMachine: names.machineArn('close-run'),
