@@ -83,7 +83,7 @@ export const fenced = (during: Run['state']): Middleware => {
 export const recorded = (): Middleware => ({
   before: async ({ internal }) => {
     const { table, event } = internal as Gathered;
-    internal.record = recordOf(table, event.run!.id, stepName(), event.target);
+    internal.record = recordOf(table, event.run!.id, { step: stepName(), target: event.target, operation: event.operation });
     await internal.record.started(new Date());
   },
   after: async ({ internal, response }) => {

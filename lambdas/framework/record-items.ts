@@ -3,6 +3,8 @@ import type { Change, Finding, Numbers } from './result.ts';
 /** What the record keeps of one call of a step, or of several calls of it in one run, added up. */
 export interface StepItem {
   step: string;
+  /** The operation that it is part of. */
+  operation?: string;
   target?: string;
   startedAt: string;
   endedAt?: string;

@@ -17,7 +17,7 @@ export interface RecordOf {
   read(): Promise<RunRecord>;
 }
 
-export function recordOf(table: Table, run: string, step: string, target: string | undefined): RecordOf {
+export function recordOf(table: Table, run: string, { step, target, operation }: Pick<StepItem, 'step' | 'target' | 'operation'>): RecordOf {
   const stepKey = keys.step(run, step, target);
   const put = async (Item: Record<string, unknown>) => {
     const written = await table.write([runIsNotClosed(run), { Put: { TableName: undefined, Item } }]);
@@ -37,7 +37,7 @@ export function recordOf(table: Table, run: string, step: string, target: string
 
     async started(at) {
       const before = await stepSoFar();
-      const first: StepItem = { step, target, startedAt: at.toISOString(), calls: 0, done: 0, left: 0, failed: 0, numbers: {}, findings: [] };
+      const first: StepItem = { step, target, operation, startedAt: at.toISOString(), calls: 0, done: 0, left: 0, failed: 0, numbers: {}, findings: [] };
       const { endedAt: _endedAt, error: _error, wait: _wait, ...known } = before ?? first;
       await put({ ...stepKey, ...known, calls: known.calls + 1 });
     },
