@@ -118,9 +118,14 @@ export async function eventually<T>(ask: () => Promise<T | undefined>, seconds: 
 async function openInbox(settings: ReturnType<typeof clientSettings>, names: Production['names'], bridge: EventBridgeClient) {
   const sqs = new SQSClient(settings);
   const sns = new SNSClient(settings);
-  const { QueueUrl: mailQueue } = await sqs.send(new CreateQueueCommand({ QueueName: 'test-mails' }));
-  const { QueueUrl: eventQueue } = await sqs.send(new CreateQueueCommand({ QueueName: 'test-events' }));
   const queueArn = (name: string) => `arn:aws:sqs:${settings.region}:000000000000:${name}`;
+  const openQueue = async (QueueName: string, Service: string) => {
+    const mayBeSentTo = { Effect: 'Allow', Principal: { Service }, Action: 'sqs:SendMessage', Resource: queueArn(QueueName) };
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [mayBeSentTo] });
+    return (await sqs.send(new CreateQueueCommand({ QueueName, Attributes: { Policy } }))).QueueUrl!;
+  };
+  const mailQueue = await openQueue('test-mails', 'sns.amazonaws.com');
+  const eventQueue = await openQueue('test-events', 'events.amazonaws.com');
   const { TopicArn } = await sns.send(new CreateTopicCommand({ Name: `${names.prefix}-maintenance` }));
   await sns.send(new SubscribeCommand({ TopicArn, Protocol: 'sqs', Endpoint: queueArn('test-mails') }));
   await bridge.send(new PutRuleCommand({ Name: 'test-events', EventPattern: JSON.stringify({ source: ['novacron.maintenance'] }) }));
@@ -134,7 +139,7 @@ async function openInbox(settings: ReturnType<typeof clientSettings>, names: Pro
     }
   };
   return async () => {
-    const mails = (await drain(mailQueue!)).map((body) => {
+    const mails = (await drain(mailQueue)).map((body) => {
       const { Subject, Message, MessageAttributes } = JSON.parse(body) as {
         Subject: string;
         Message: string;
@@ -142,7 +147,7 @@ async function openInbox(settings: ReturnType<typeof clientSettings>, names: Pro
       };
       return { subject: Subject, message: Message, id: MessageAttributes['id']?.Value ?? '' };
     });
-    const sent = (await drain(eventQueue!)).map((body) => JSON.parse(body) as Record<string, unknown>);
+    const sent = (await drain(eventQueue)).map((body) => JSON.parse(body) as Record<string, unknown>);
     return { mails, events: sent };
   };
 }
