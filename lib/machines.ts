@@ -73,9 +73,9 @@ function windowMachine(configuration: Configuration, names: Names): Machine {
         machine: names.machineArn(name),
         minutes: leastMinutes(name),
       })),
-      checks: checklist.flatMap(({ check, blocker, ...step }) =>
+      checks: checklist.flatMap(({ blocker, ...step }) =>
         entriesOf(step, configuration, names).map((entry) => ({
-          check,
+          check: step.step,
           blocker,
           function: entry.function,
           payload: entry.payload,

@@ -23,15 +23,14 @@ export type OperationName = keyof typeof operations;
 
 /** A check of the pre-maintenance checklist; a blocker that does not pass stops the run before anything changes. */
 interface Check extends PlannedStep {
-  check: string;
   blocker: boolean;
 }
 
 /** The checklist, asked all at once. */
 export const checklist: Check[] = [
-  { check: 'C1 backup is fresh', step: 'checks/backup-is-fresh', blocker: true },
-  { check: 'C5 someone is on call', step: 'checks/someone-is-on-call', blocker: false },
-  { check: 'C7 dependencies answer', step: 'checks/dependencies-answer', blocker: false },
+  { step: 'checks/backup-is-fresh', blocker: true },
+  { step: 'checks/someone-is-on-call', blocker: false },
+  { step: 'checks/dependencies-answer', blocker: false },
 ];
 
 /** What closing a run takes back, split by capability. `optional`: nothing is left behind where the system is out of reach. */

@@ -52,7 +52,7 @@ export function nextSteps(record: RunRecord, now: Date): NextStep[] {
     if (planned) {
       steps.push({
         what: `When its cause is mended, run ${words(operation.operation)} again by hand: it takes the lease itself and does only what is left.`,
-        command: `aws stepfunctions start-execution --state-machine-arn ${quoted(planned.machine)} --input '{}'`,
+        command: `aws stepfunctions start-execution --state-machine-arn ${quoted(planned.machine)} --input '{"reason":"why you start it"}'`,
       });
     }
   }
