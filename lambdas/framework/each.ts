@@ -28,7 +28,15 @@ interface Surroundings {
  * was left, each recorded with the reason; `failed` counts the whole run, the other numbers this call. Numbers of the result are
  * sums of before less after.
  */
-export function eachOf({ record, deadline, runDeadline, signal, dryRun, minutes, now = () => new Date() }: Surroundings): Each {
+export function eachOf({
+  record,
+  deadline,
+  runDeadline,
+  signal,
+  dryRun,
+  minutes,
+  now = () => new Date(),
+}: Surroundings): Each {
   return async (work, act, extra = {}) => {
     const known = await record.items();
     const outcome = (item: string) => known.get(item)?.outcome;
@@ -39,7 +47,11 @@ export function eachOf({ record, deadline, runDeadline, signal, dryRun, minutes,
       numbers: { ...extra.numbers },
       ...(extra.findings?.length && { findings: extra.findings }),
     };
-    const keep = (w: Work, startedAt: string, rest: { outcome: 'done' | 'failed' | 'would' | 'left'; reason?: string } & Partial<Change>) =>
+    const keep = (
+      w: Work,
+      startedAt: string,
+      rest: { outcome: 'done' | 'failed' | 'would' | 'left'; reason?: string } & Partial<Change>,
+    ) =>
       record.putItem({
         item: w.item,
         does: w.does,
@@ -67,12 +79,9 @@ export function eachOf({ record, deadline, runDeadline, signal, dryRun, minutes,
         result.numbers['would'] = (result.numbers['would'] ?? 0) + 1;
         continue;
       }
+      let change: Change;
       try {
-        const change = await act(w);
-        result.done += 1;
-        for (const [name, value] of Object.entries(change.after))
-          result.numbers[name] = (result.numbers[name] ?? 0) + (change.before[name] ?? 0) - value;
-        await keep(w, startedAt, { outcome: 'done', ...change });
+        change = await act(w);
       } catch (error) {
         const reason = (error as Error).message;
         if (signal.aborted) {
@@ -85,7 +94,12 @@ export function eachOf({ record, deadline, runDeadline, signal, dryRun, minutes,
           result.failed += 1;
           await keep(w, startedAt, { outcome: 'failed', reason });
         }
+        continue;
       }
+      result.done += 1;
+      for (const [name, value] of Object.entries(change.after))
+        result.numbers[name] = (result.numbers[name] ?? 0) + (change.before[name] ?? 0) - value;
+      await keep(w, startedAt, { outcome: 'done', ...change });
     }
     if (result.left > 0 && mayFitLater === 0) result.outOfTime = true;
     return result;
