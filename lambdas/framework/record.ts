@@ -17,7 +17,11 @@ export interface RecordOf {
   read(): Promise<RunRecord>;
 }
 
-export function recordOf(table: Table, run: string, step: string, target: string | undefined): RecordOf {
+export function recordOf(
+  table: Table,
+  run: string,
+  { step, target, operation }: Pick<StepItem, 'step' | 'target' | 'operation'>,
+): RecordOf {
   const stepKey = keys.step(run, step, target);
   const put = async (Item: Record<string, unknown>) => {
     const written = await table.write([runIsNotClosed(run), { Put: { TableName: undefined, Item } }]);
@@ -27,6 +31,7 @@ export function recordOf(table: Table, run: string, step: string, target: string
   const first = (at: Date): StepItem => ({
     step,
     target,
+    operation,
     startedAt: at.toISOString(),
     calls: 0,
     done: 0,

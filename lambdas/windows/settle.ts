@@ -17,7 +17,7 @@ export function outcomeOf({ operation, execution }: Ended, steps: StepItem[]): O
   if (!execution) return { operation: operation.name, outcome: 'skipped', steps: [], reason: 'it was not started' };
   const answered = parsed(execution.status === 'SUCCEEDED' ? execution.output : execution.cause);
   if (answered) return answered;
-  const unfinished = steps.filter((step) => step.calls > 0 && !step.endedAt);
+  const unfinished = steps.filter((step) => step.operation === operation.name && !step.endedAt);
   const stopped = unfinished.map(({ step, target }) => ({
     step,
     target,

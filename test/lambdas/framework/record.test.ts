@@ -6,7 +6,7 @@ import type { Table } from '../../../lambdas/clients/table.ts';
 import { aRun, it, put } from '../../support/run-table.ts';
 
 const at = (minute: number) => new Date(Date.UTC(2026, 10, 29, 2, minute));
-const record = (table: Table, step = 'a/step', target?: string) => recordOf(table, 'run-1', step, target);
+const record = (table: Table, step = 'a/step', target?: string) => recordOf(table, 'run-1', { step, target });
 const result = (over: Partial<Result> = {}): Result => ({ done: 1, left: 0, failed: 0, numbers: {}, ...over });
 const item = {
   does: 'vacuum',

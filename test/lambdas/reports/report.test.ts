@@ -302,7 +302,7 @@ describe('what to do next', () => {
       command: expect.stringContaining(`:${id}'`),
     });
     expect(retry?.command).toBe(
-      "aws stepfunctions start-execution --state-machine-arn 'arn:aws:states:eu-west-1:123456789012:stateMachine:novacron-production-database_optimization' --input '{}'",
+      'aws stepfunctions start-execution --state-machine-arn \'arn:aws:states:eu-west-1:123456789012:stateMachine:novacron-production-database_optimization\' --input \'{"reason":"why you start it"}\'',
     );
     expect(next(failedRecord).at(-1)).toBe(
       'Nothing for the 2 items left over: the next window goes on with them, worst first.',

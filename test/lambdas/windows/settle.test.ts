@@ -7,7 +7,12 @@ import { outcomeOf, settle } from '../../../lambdas/windows/settle.ts';
 const operation = { name: 'database_optimization', machine: 'machine', execution: 'execution', minutes: 2 };
 const execution = (over: Partial<Execution>): Execution => ({ status: 'SUCCEEDED', ...over });
 const step = (over: Partial<StepItem>): StepItem => ({
-  ...{ step: 'database/vacuum-tables', target: 'novacron', startedAt: '2026-11-29T02:10:00.000Z' },
+  ...{
+    step: 'database/vacuum-tables',
+    target: 'novacron',
+    operation: operation.name,
+    startedAt: '2026-11-29T02:10:00.000Z',
+  },
   ...{ calls: 1, done: 0, left: 0, failed: 0, numbers: {}, findings: [] },
   ...over,
 });
@@ -54,7 +59,11 @@ describe('W13: what came of an operation', () => {
   });
 
   it('of a stopped one names the steps that were at work', () => {
-    const steps = [step({}), step({ step: 'database/analyze', endedAt: '2026-11-29T02:20:00.000Z' })];
+    const steps = [
+      step({}),
+      step({ step: 'database/analyze', endedAt: '2026-11-29T02:20:00.000Z' }),
+      step({ step: 'cache/clean', operation: 'cache_cleanup' }),
+    ];
     expect(outcomeOf({ operation, execution: execution({ status: 'ABORTED' }) }, steps).steps).toEqual([
       { step: 'database/vacuum-tables', target: 'novacron', outcome: 'stopped', reason: 'stopped while it worked' },
     ]);
