@@ -35,6 +35,8 @@ async function main(): Promise<number> {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('interrupted'));
   });
   const starting = startSystem({ say });
+  // Neither a signal's listener nor the emulator keeps this process alive while it only waits.
+  const alive = setInterval(() => {}, 60_000);
   try {
     const started = await Promise.race([starting, interrupted]);
     if (started === 'interrupted') return await givenUp();
@@ -51,6 +53,7 @@ async function main(): Promise<number> {
     system ??= await starting.catch(() => undefined);
     say('Stopping everything');
     await system?.stop();
+    clearInterval(alive);
   }
 }
 

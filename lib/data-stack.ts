@@ -14,7 +14,11 @@ export class DataStack extends Stack {
   readonly table: TableV2;
   readonly reports: Bucket;
 
-  constructor(scope: Construct, id: string, { configuration, ...props }: StackProps & { configuration: Configuration }) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { configuration, ...props }: StackProps & { configuration: Configuration },
+  ) {
     super(scope, id, props);
     const { environment, record } = configuration;
     const names = namesOf(configuration);
@@ -58,7 +62,9 @@ export class DataStack extends Stack {
       bucketKeyEnabled: true,
       versioned: true,
       serverAccessLogsBucket: accessLog,
-      lifecycleRules: [{ expiration: Duration.days(record.retentionDays), noncurrentVersionExpiration: Duration.days(30) }],
+      lifecycleRules: [
+        { expiration: Duration.days(record.retentionDays), noncurrentVersionExpiration: Duration.days(30) },
+      ],
     });
   }
 }

@@ -32,7 +32,14 @@ const allow = (actions: string[], resources: string[], conditions?: Record<strin
 /** Items of the run table whose partition key begins so. */
 const items = (tableArn: string, ...prefixes: string[]) =>
   allow(
-    ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:ConditionCheckItem'],
+    [
+      'dynamodb:GetItem',
+      'dynamodb:Query',
+      'dynamodb:PutItem',
+      'dynamodb:UpdateItem',
+      'dynamodb:DeleteItem',
+      'dynamodb:ConditionCheckItem',
+    ],
     [tableArn],
     { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': prefixes.map((prefix) => `${prefix}#*`) } },
   );
@@ -43,18 +50,27 @@ export const record = ({ names: { tableArn }, key }: Pick<Platform, 'names' | 'k
   services: ['dynamodb'],
 });
 
-const useKey = (key: IKey) => allow(['kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey', 'kms:DescribeKey'], [key.keyArn]);
+const useKey = (key: IKey) =>
+  allow(['kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey', 'kms:DescribeKey'], [key.keyArn]);
 
 /** Each capability in one place. The compiler asks for a line when one is added. */
 export const grants: Record<Capability, (platform: Platform) => Grant> = {
   postgres: ({ configuration: { targets } }) => ({
     statements: targets.databases.length
-      ? [allow(['secretsmanager:GetSecretValue'], targets.databases.map(({ secretArn }) => secretArn))]
+      ? [
+          allow(
+            ['secretsmanager:GetSecretValue'],
+            targets.databases.map(({ secretArn }) => secretArn),
+          ),
+        ]
       : [],
     environment: {
       DATABASES: JSON.stringify(
         Object.fromEntries(
-          targets.databases.map(({ name, secretArn, systemIdentifier }) => [name, { secret: secretArn, ...(systemIdentifier && { systemIdentifier }) }]),
+          targets.databases.map(({ name, secretArn, systemIdentifier }) => [
+            name,
+            { secret: secretArn, ...(systemIdentifier && { systemIdentifier }) },
+          ]),
         ),
       ),
     },

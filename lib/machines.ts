@@ -63,10 +63,23 @@ function windowMachine(configuration: Configuration, names: Names): Machine {
       environment,
       reserveMinutes,
       checkSeconds,
-      windows: windows.map(({ name, cron, minutes, operations }) => ({ name, ...(cron && { cron, minutes }), operations })),
-      operations: operationNames.map((name) => ({ name, machine: names.machineArn(name), minutes: leastMinutes(name) })),
+      windows: windows.map(({ name, cron, minutes, operations }) => ({
+        name,
+        ...(cron && { cron, minutes }),
+        operations,
+      })),
+      operations: operationNames.map((name) => ({
+        name,
+        machine: names.machineArn(name),
+        minutes: leastMinutes(name),
+      })),
       checks: checklist.flatMap(({ blocker, ...step }) =>
-        entriesOf(step, configuration, names).map((entry) => ({ check: step.step, blocker, function: entry.function, payload: entry.payload })),
+        entriesOf(step, configuration, names).map((entry) => ({
+          check: step.step,
+          blocker,
+          function: entry.function,
+          payload: entry.payload,
+        })),
       ),
       alarms: alarms.mute,
       closeRunMachine: names.machineArn('close-run'),
@@ -75,7 +88,13 @@ function windowMachine(configuration: Configuration, names: Names): Machine {
       judgeChecks: fn('windows/judge-checks'),
       muteAlarms: fn('windows/mute-alarms'),
     },
-    invokes: ['windows/open-run', 'windows/announce-start', 'windows/judge-checks', 'windows/mute-alarms', ...checklist.map(({ step }) => step)],
+    invokes: [
+      'windows/open-run',
+      'windows/announce-start',
+      'windows/judge-checks',
+      'windows/mute-alarms',
+      ...checklist.map(({ step }) => step),
+    ],
     starts: ['close-run', ...operationNames],
     readsRuns: false,
   };
@@ -98,7 +117,11 @@ function closeRunMachine(configuration: Configuration, names: Names): Machine {
     values: {
       ...{ beginClosing, stopWork, settleRun, writeReport, announceEnd, endRun },
       undoing: undoing.flatMap(({ optional, ...step }) =>
-        entriesOf(step, configuration, names).map((entry) => ({ optional, function: entry.function, payload: entry.payload })),
+        entriesOf(step, configuration, names).map((entry) => ({
+          optional,
+          function: entry.function,
+          payload: entry.payload,
+        })),
       ),
       reportsBucket: names.reportsBucket,
       keepDays: configuration.record.retentionDays,

@@ -11,7 +11,10 @@ export function check(app: App, configurations: Configuration[]): void {
   const wildcard = (resource: string, reason: string) =>
     validations.acknowledge({ id: `AwsSolutions::AwsSolutions-IAM5[Resource::${resource}]`, reason });
 
-  wildcard('*', 'X-Ray, the delivery of logs and the network interfaces of functions take no resource in their permissions.');
+  wildcard(
+    '*',
+    'X-Ray, the delivery of logs and the network interfaces of functions take no resource in their permissions.',
+  );
   validations.acknowledge({
     id: 'AwsSolutions::AwsSolutions-SQS3',
     reason: 'The queue is itself where events go that could not be delivered.',
@@ -20,9 +23,15 @@ export function check(app: App, configurations: Configuration[]): void {
     const names = namesOf(configuration);
     const { name, prefix } = configuration.buckets.backups;
     for (const machine of ['window', 'close-run', ...Object.keys(operations)])
-      wildcard(names.executionsArn(machine), 'An execution has a name of its own; only executions of this machine are meant.');
+      wildcard(
+        names.executionsArn(machine),
+        'An execution has a name of its own; only executions of this machine are meant.',
+      );
     wildcard(names.muteRulesArn, "A mute rule carries its run's tag; only rules of this environment are meant.");
     wildcard(names.reportsArn, 'A report carries its run in its key; only objects below reports/ are meant.');
-    wildcard(`arn:aws:s3:::${name}/${prefix}*`, 'Which backup is the newest is found out at run time; only objects below the prefix are meant.');
+    wildcard(
+      `arn:aws:s3:::${name}/${prefix}*`,
+      'Which backup is the newest is found out at run time; only objects below the prefix are meant.',
+    );
   }
 }

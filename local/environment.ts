@@ -20,7 +20,10 @@ export const alarmNames = ['novacron-database-latency', 'novacron-replication-la
  * Writes a configuration folder for one machine: the shipped windows, and a production.yaml that names what runs here. It goes
  * through the same checks as any other.
  */
-export async function writeLocalConfiguration(folder: string, { account, region, secretArn, dependency }: LocalSystems): Promise<string> {
+export async function writeLocalConfiguration(
+  folder: string,
+  { account, region, secretArn, dependency }: LocalSystems,
+): Promise<string> {
   await mkdir(folder, { recursive: true });
   await copyFile(join(checkout, 'config', 'windows.yaml'), join(folder, 'windows.yaml'));
   const production = {
@@ -35,7 +38,13 @@ export async function writeLocalConfiguration(folder: string, { account, region,
     targets: { databases: [{ name: 'novacron', secretArn }] },
     buckets: { backups: { name: backupsBucket, prefix: 'novacron/' } },
     notify: { emails: ['platform-operations@novacron.example'] },
-    roster: [{ name: 'Platform Operations Team', contact: 'platform-operations@novacron.example', every: 'Every day 00:00-24:00 UTC' }],
+    roster: [
+      {
+        name: 'Platform Operations Team',
+        contact: 'platform-operations@novacron.example',
+        every: 'Every day 00:00-24:00 UTC',
+      },
+    ],
     dependencies: [{ name: 'aws', url: dependency, timeoutSeconds: 5 }],
     alarms: { mute: alarmNames },
     steps: { 'database/vacuum-tables': { minDeadTuples: 1_000 } },

@@ -60,7 +60,12 @@ export async function startSystem({ rows, waitScale, configure, say }: SystemOpt
     const secretArn = await makeSecret(emulator, cluster, passwords.maintenance);
     const config = await (configure ?? ((args) => writeLocalConfiguration(...args)))([
       join(folder, 'config'),
-      { account: emulator.account, region: emulator.region, secretArn, dependency: `${emulator.endpoint}/_ministack/health` },
+      {
+        account: emulator.account,
+        region: emulator.region,
+        secretArn,
+        dependency: `${emulator.endpoint}/_ministack/health`,
+      },
     ]);
 
     say("Making NovaCron's database, months after anybody last looked after it; preparing the deployment meanwhile");
@@ -123,16 +128,30 @@ async function synthesize(config: string, output: string): Promise<void> {
 }
 
 async function cdkContext(): Promise<Record<string, unknown>> {
-  const { default: cdk } = (await import('../cdk.json', { with: { type: 'json' } })) as { default: { context: Record<string, unknown> } };
+  const { default: cdk } = (await import('../cdk.json', { with: { type: 'json' } })) as {
+    default: { context: Record<string, unknown> };
+  };
   return cdk.context;
 }
 
-async function makeDatabase(cluster: Cluster, { rows, passwords, say }: { rows?: number; passwords: { novacron: string; maintenance: string }; say: (what: string) => void }) {
+async function makeDatabase(
+  cluster: Cluster,
+  {
+    rows,
+    passwords,
+    say,
+  }: { rows?: number; passwords: { novacron: string; maintenance: string }; say: (what: string) => void },
+) {
   const client = new pg.Client({ connectionString: cluster.primary.url('postgres') });
   await client.connect();
   await client.query(`create database ${pg.escapeIdentifier(database)}`);
   await client.end();
-  await seedNovacron(cluster.primary.url(database), { now: new Date(), rows, passwords, onProgress: (what) => say(`  ${what}`) });
+  await seedNovacron(cluster.primary.url(database), {
+    now: new Date(),
+    rows,
+    passwords,
+    onProgress: (what) => say(`  ${what}`),
+  });
 }
 
 async function makeSecret(emulator: Emulator, { primary }: Cluster, password: string): Promise<string> {
@@ -140,7 +159,13 @@ async function makeSecret(emulator: Emulator, { primary }: Cluster, password: st
   const { ARN } = await client.send(
     new CreateSecretCommand({
       Name: 'novacron/database',
-      SecretString: JSON.stringify({ host: primary.host, port: primary.port, dbname: database, username: 'novacron_maintenance', password }),
+      SecretString: JSON.stringify({
+        host: primary.host,
+        port: primary.port,
+        dbname: database,
+        username: 'novacron_maintenance',
+        password,
+      }),
     }),
   );
   return ARN!;
@@ -159,7 +184,9 @@ async function makeBackup(emulator: Emulator, { primary }: Cluster): Promise<voi
   await s3.send(new CreateBucketCommand({ Bucket: backupsBucket }));
   const Key = `novacron/${new Date().toISOString().slice(0, 10)}/users.ndjson.gz`;
   await s3.send(new PutObjectCommand({ Bucket: backupsBucket, Key, Body, ChecksumSHA256: checksum.digest('base64') }));
-  await s3.send(new PutObjectCommand({ Bucket: backupsBucket, Key: `${Key}.sha256`, Body: `${hex}  users.ndjson.gz\n` }));
+  await s3.send(
+    new PutObjectCommand({ Bucket: backupsBucket, Key: `${Key}.sha256`, Body: `${hex}  users.ndjson.gz\n` }),
+  );
 }
 
 async function makeAlarms(emulator: Emulator): Promise<void> {

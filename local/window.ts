@@ -22,10 +22,16 @@ import { clientSettings } from './system.ts';
 const environment = 'production';
 
 /** Starts the window machine and tells what happens until it has ended. */
-export async function runWindow(emulator: Emulator, input: Record<string, unknown>, say: (what: string) => void): Promise<DescribeExecutionOutput> {
+export async function runWindow(
+  emulator: Emulator,
+  input: Record<string, unknown>,
+  say: (what: string) => void,
+): Promise<DescribeExecutionOutput> {
   const names = namesOf({ environment, account: emulator.account, region: emulator.region });
   const sfn = new SFNClient(clientSettings(emulator));
-  const { executionArn } = await sfn.send(new StartExecutionCommand({ stateMachineArn: names.machineArn('window'), input: JSON.stringify(input) }));
+  const { executionArn } = await sfn.send(
+    new StartExecutionCommand({ stateMachineArn: names.machineArn('window'), input: JSON.stringify(input) }),
+  );
   const told = { states: new Set<string>(), items: new Set<string>() };
   for (;;) {
     const described = await sfn.send(new DescribeExecutionCommand({ executionArn }));
@@ -77,14 +83,19 @@ export async function recordOf(emulator: Emulator, TableName: string, run: strin
 }
 
 /** Fetches a run's report from the bucket to a folder; answers where the page lies and the report as text. */
-export async function fetchReport(emulator: Emulator, executionArn: string, folder: string): Promise<{ page: string; text: string } | undefined> {
+export async function fetchReport(
+  emulator: Emulator,
+  executionArn: string,
+  folder: string,
+): Promise<{ page: string; text: string } | undefined> {
   const names = namesOf({ environment, account: emulator.account, region: emulator.region });
   const id = executionArn.split(':').at(-1)!;
   const [run] = (await recordOf(emulator, names.table, id, 'RUN')) as unknown as Run[];
   if (!run) return undefined;
   const s3 = new S3Client({ ...clientSettings(emulator), forcePathStyle: true });
   await mkdir(folder, { recursive: true });
-  const get = async (Key: string) => (await s3.send(new GetObjectCommand({ Bucket: names.reportsBucket, Key }))).Body!.transformToString();
+  const get = async (Key: string) =>
+    (await s3.send(new GetObjectCommand({ Bucket: names.reportsBucket, Key }))).Body!.transformToString();
   const keys = reportKeys(run);
   const page = join(folder, 'report.html');
   const text = await get(keys.text);

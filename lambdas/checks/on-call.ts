@@ -35,7 +35,11 @@ export function gapsIn(roster: Shift[], from: Date, to: Date): Gap[] {
 }
 
 /** The shifts of a rota that touch a stretch. */
-export function shiftsOf(rota: { name: string; contact: string; cron: string; minutes: number }, from: Date, to: Date): Shift[] {
+export function shiftsOf(
+  rota: { name: string; contact: string; cron: string; minutes: number },
+  from: Date,
+  to: Date,
+): Shift[] {
   const earliest = new Date(from.getTime() - rota.minutes * 60_000);
   return occurrencesBetween(rota, earliest, to).map(({ start, end }) => ({
     name: rota.name,

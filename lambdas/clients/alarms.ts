@@ -15,9 +15,8 @@ export interface Alarms {
 export const alarms: Client<Alarms> = {
   needs: 'alarms',
   async open() {
-    const { CloudWatchClient, DeleteAlarmMuteRuleCommand, GetAlarmMuteRuleCommand, PutAlarmMuteRuleCommand } = await import(
-      '@aws-sdk/client-cloudwatch'
-    );
+    const { CloudWatchClient, DeleteAlarmMuteRuleCommand, GetAlarmMuteRuleCommand, PutAlarmMuteRuleCommand } =
+      await import('@aws-sdk/client-cloudwatch');
     const client = new CloudWatchClient({});
     return {
       async muted(AlarmMuteRuleName) {

@@ -20,12 +20,15 @@ export interface Executions {
 export const executions: Client<Executions> = {
   needs: 'executions',
   async open() {
-    const { SFNClient, DescribeExecutionCommand, StartExecutionCommand, StopExecutionCommand } = await import('@aws-sdk/client-sfn');
+    const { SFNClient, DescribeExecutionCommand, StartExecutionCommand, StopExecutionCommand } =
+      await import('@aws-sdk/client-sfn');
     const client = new SFNClient({});
     return {
       async describe(executionArn) {
         try {
-          const { status, input, output, error, cause } = await client.send(new DescribeExecutionCommand({ executionArn }));
+          const { status, input, output, error, cause } = await client.send(
+            new DescribeExecutionCommand({ executionArn }),
+          );
           return { status: status!, input, output, error, cause };
         } catch (error) {
           if ((error as Error).name === 'ExecutionDoesNotExist') return undefined;
@@ -52,4 +55,5 @@ export const executions: Client<Executions> = {
 };
 
 /** ARN of an execution, from its machine's ARN and its name. */
-export const executionArn = (machine: string, name: string): string => `${machine.replace(':stateMachine:', ':execution:')}:${name}`;
+export const executionArn = (machine: string, name: string): string =>
+  `${machine.replace(':stateMachine:', ':execution:')}:${name}`;

@@ -70,7 +70,8 @@ export async function tableOn(client: DynamoDBDocumentClient, TableName: string)
         return true;
       } catch (error) {
         const codes = cancellationCodes(error);
-        if (codes.includes('TransactionConflict')) throw new StepError('Retryable', 'the run table is busy', { cause: error });
+        if (codes.includes('TransactionConflict'))
+          throw new StepError('Retryable', 'the run table is busy', { cause: error });
         if (codes.includes('ConditionalCheckFailed')) return false;
         throw error;
       }
@@ -99,4 +100,6 @@ export async function tableOn(client: DynamoDBDocumentClient, TableName: string)
 }
 
 const cancellationCodes = (error: unknown): string[] =>
-  ((error as { CancellationReasons?: { Code?: string }[] }).CancellationReasons ?? []).map((reason) => reason.Code ?? '');
+  ((error as { CancellationReasons?: { Code?: string }[] }).CancellationReasons ?? []).map(
+    (reason) => reason.Code ?? '',
+  );

@@ -30,7 +30,13 @@ export const runIs = (id: string, ...states: Run['state'][]): Write => ({
   },
 });
 
-export async function beginCall(table: Table, run: string, during: Run['state'], call: Call, now: string): Promise<boolean> {
+export async function beginCall(
+  table: Table,
+  run: string,
+  during: Run['state'],
+  call: Call,
+  now: string,
+): Promise<boolean> {
   return table.write([
     runIs(run, during),
     {

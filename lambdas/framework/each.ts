@@ -28,7 +28,15 @@ interface Surroundings {
  * was left, each recorded with the reason; `failed` counts the whole run, the other numbers this call. Numbers of the result are
  * sums of before less after.
  */
-export function eachOf({ record, deadline, runDeadline, signal, dryRun, minutes, now = () => new Date() }: Surroundings): Each {
+export function eachOf({
+  record,
+  deadline,
+  runDeadline,
+  signal,
+  dryRun,
+  minutes,
+  now = () => new Date(),
+}: Surroundings): Each {
   return async (work, act, extra = {}) => {
     const known = await record.items();
     const outcome = (item: string) => known.get(item)?.outcome;
@@ -39,7 +47,11 @@ export function eachOf({ record, deadline, runDeadline, signal, dryRun, minutes,
       numbers: { ...extra.numbers },
       ...(extra.findings?.length && { findings: extra.findings }),
     };
-    const keep = (w: Work, startedAt: string, rest: { outcome: 'done' | 'failed' | 'would' | 'left'; reason?: string } & Partial<Change>) =>
+    const keep = (
+      w: Work,
+      startedAt: string,
+      rest: { outcome: 'done' | 'failed' | 'would' | 'left'; reason?: string } & Partial<Change>,
+    ) =>
       record.putItem({
         item: w.item,
         does: w.does,

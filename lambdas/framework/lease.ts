@@ -72,23 +72,30 @@ export async function openRun(
     },
   };
   const putRun: Write = {
-    Put: { TableName: undefined, Item: { ...keys.run(run.id), ...run }, ConditionExpression: 'attribute_not_exists(pk)' },
+    Put: {
+      TableName: undefined,
+      Item: { ...keys.run(run.id), ...run },
+      ConditionExpression: 'attribute_not_exists(pk)',
+    },
   };
-  const bindings = bind.map(
-    ({ window, time, from }): Write => ({
-      Put: {
-        TableName: undefined,
-        Item: { ...keys.occurrence(run.environment, window, time), window, time, run: run.id },
-        ConditionExpression: from ? 'run = :from' : 'attribute_not_exists(pk)',
-        ...(from && { ExpressionAttributeValues: { ':from': from } }),
-      },
-    }),
-  );
+  const bindings = bind.map(({ window, time, from }): Write => ({
+    Put: {
+      TableName: undefined,
+      Item: { ...keys.occurrence(run.environment, window, time), window, time, run: run.id },
+      ConditionExpression: from ? 'run = :from' : 'attribute_not_exists(pk)',
+      ...(from && { ExpressionAttributeValues: { ':from': from } }),
+    },
+  }));
   return table.write([takeLease, putRun, ...bindings]);
 }
 
 /** Makes `closer` the execution that closes the run, where `seen` still is; false where another was faster or the run is closed. */
-export async function beginClosing(table: Table, id: string, seen: string | undefined, closer: string): Promise<boolean> {
+export async function beginClosing(
+  table: Table,
+  id: string,
+  seen: string | undefined,
+  closer: string,
+): Promise<boolean> {
   return table.write([
     {
       Update: {
@@ -118,7 +125,10 @@ export async function noteOnRun(table: Table, id: string, facts: Partial<Run>): 
         Key: keys.run(id),
         UpdateExpression: `set ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
         ConditionExpression: '#current <> :closed',
-        ExpressionAttributeNames: { '#current': 'state', ...Object.fromEntries(names.map((name) => [`#${name}`, name])) },
+        ExpressionAttributeNames: {
+          '#current': 'state',
+          ...Object.fromEntries(names.map((name) => [`#${name}`, name])),
+        },
         ExpressionAttributeValues: {
           ':closed': 'closed',
           ...Object.fromEntries(Object.entries(facts).map(([name, value]) => [`:${name}`, value])),

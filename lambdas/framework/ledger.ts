@@ -17,7 +17,12 @@ export interface Ledger {
    * Makes one change. Called again with the same kind and target it acts again, and what was there before stays what it was.
    * `Refused` when the run is no longer open: then nothing was changed.
    */
-  change(kind: string, target: string, values: { before: unknown; after: unknown }, act: () => Promise<void>): Promise<void>;
+  change(
+    kind: string,
+    target: string,
+    values: { before: unknown; after: unknown },
+    act: () => Promise<void>,
+  ): Promise<void>;
 }
 
 export function ledgerOf(
@@ -30,15 +35,32 @@ export function ledgerOf(
     async change(kind, target, { before, after }, act) {
       const key = keys.ledger(run, kind, target);
       const known = (await table.get(key)) as unknown as LedgerItem | undefined;
-      if (known && !dryRun) await table.write([runIs(run, 'open'), set(key, 'begun', { after })]).then(orRefuse(run, kind, target));
+      if (known && !dryRun)
+        await table.write([runIs(run, 'open'), set(key, 'begun', { after })]).then(orRefuse(run, kind, target));
       if (!known) {
         const seq = await table.count(keys.run(run), 'ledgerSeq', '#state = :open', { ':open': 'open' });
         const at = now().toISOString();
-        const entry: LedgerItem = { kind, target, seq: seq ?? 0, step, operation, before, after, state: dryRun ? 'would' : 'begun', at };
+        const entry: LedgerItem = {
+          kind,
+          target,
+          seq: seq ?? 0,
+          step,
+          operation,
+          before,
+          after,
+          state: dryRun ? 'would' : 'begun',
+          at,
+        };
         await table
           .write([
             runIs(run, 'open'),
-            { Put: { TableName: undefined, Item: { ...key, ...entry }, ConditionExpression: 'attribute_not_exists(pk)' } },
+            {
+              Put: {
+                TableName: undefined,
+                Item: { ...key, ...entry },
+                ConditionExpression: 'attribute_not_exists(pk)',
+              },
+            },
           ])
           .then(orRefuse(run, kind, target));
       }
@@ -50,14 +72,24 @@ export function ledgerOf(
 }
 
 const orRefuse = (run: string, kind: string, target: string) => (written: boolean) => {
-  if (!written) throw new StepError('Refused', `${kind} of ${target} is not changed: run ${run} is no longer open, or another call was faster`);
+  if (!written)
+    throw new StepError(
+      'Refused',
+      `${kind} of ${target} is not changed: run ${run} is no longer open, or another call was faster`,
+    );
 };
 
-const set = (Key: ReturnType<typeof keys.ledger>, state: LedgerItem['state'], values: Record<string, unknown>): Write => ({
+const set = (
+  Key: ReturnType<typeof keys.ledger>,
+  state: LedgerItem['state'],
+  values: Record<string, unknown>,
+): Write => ({
   Update: {
     TableName: undefined,
     Key,
-    UpdateExpression: `set #state = :state${Object.keys(values).map((name) => `, #${name} = :${name}`).join('')}`,
+    UpdateExpression: `set #state = :state${Object.keys(values)
+      .map((name) => `, #${name} = :${name}`)
+      .join('')}`,
     ExpressionAttributeNames: {
       '#state': 'state',
       ...Object.fromEntries(Object.keys(values).map((name) => [`#${name}`, name])),
@@ -76,7 +108,15 @@ export async function readLedger(table: Table, run: string): Promise<LedgerItem[
 }
 
 /** Marks an entry taken back, or in conflict: somebody else changed the same thing since. */
-export async function markUndone(table: Table, run: string, entry: LedgerItem, undoneAt: string, conflict?: string): Promise<void> {
+export async function markUndone(
+  table: Table,
+  run: string,
+  entry: LedgerItem,
+  undoneAt: string,
+  conflict?: string,
+): Promise<void> {
   const state = conflict ? 'conflict' : 'undone';
-  await table.write([set(keys.ledger(run, entry.kind, entry.target), state, { undoneAt, ...(conflict && { conflict }) })]);
+  await table.write([
+    set(keys.ledger(run, entry.kind, entry.target), state, { undoneAt, ...(conflict && { conflict }) }),
+  ]);
 }

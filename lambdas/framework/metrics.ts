@@ -7,4 +7,5 @@ export function metrics(environment: string, add: (to: Metrics) => void): void {
   to.publishStoredMetrics();
 }
 
-export const count = (to: Metrics, name: string, value = 1): void => to.addMetric(name, MetricUnit.Count, value) as unknown as void;
+export const count = (to: Metrics, name: string, value = 1): void =>
+  to.addMetric(name, MetricUnit.Count, value) as unknown as void;

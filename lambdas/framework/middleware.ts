@@ -44,7 +44,11 @@ export const opened = (): Middleware => ({
   before: async ({ internal, context }) => {
     internal.table = await openTable();
     logger().resetKeys();
-    logger().appendKeys({ run: internal.event?.run?.id, target: internal.event?.target, request: context.awsRequestId });
+    logger().appendKeys({
+      run: internal.event?.run?.id,
+      target: internal.event?.target,
+      request: context.awsRequestId,
+    });
   },
   onError: ({ error }) => logger().error(error?.message ?? 'failed', { error }),
 });
@@ -70,9 +74,18 @@ export const fenced = (during: Run['state']): Middleware => {
       if (!internal.run) throw new StepError('InvalidInput', `run.id: there is no run ${id} in the record`);
       if (internal.call) return undefined;
       if (internal.run.state !== during)
-        throw new StepError('Refused', `run ${id} is ${internal.run.state}: ${call.step} works only in one that is ${during}`);
+        throw new StepError(
+          'Refused',
+          `run ${id} is ${internal.run.state}: ${call.step} works only in one that is ${during}`,
+        );
       // An earlier call of this step may still be working: its process was lost from sight, not stopped.
-      return { done: 0, left: 1, failed: 0, numbers: {}, wait: 'an earlier call of this step may still be at work' } satisfies Result;
+      return {
+        done: 0,
+        left: 1,
+        failed: 0,
+        numbers: {},
+        wait: 'an earlier call of this step may still be at work',
+      } satisfies Result;
     },
     after: end,
     onError: end,
@@ -83,7 +96,11 @@ export const fenced = (during: Run['state']): Middleware => {
 export const recorded = (): Middleware => ({
   before: async ({ internal }) => {
     const { table, event } = internal as Gathered;
-    internal.record = recordOf(table, event.run!.id, stepName(), event.target);
+    internal.record = recordOf(table, event.run!.id, {
+      step: stepName(),
+      target: event.target,
+      operation: event.operation,
+    });
     await internal.record.started(new Date());
   },
   after: async ({ internal, response }) => {

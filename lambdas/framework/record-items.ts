@@ -1,8 +1,11 @@
 import type { Change, Finding, Numbers } from './result.ts';
+import type { Run } from './run.ts';
 
 /** What the record keeps of one call of a step, or of several calls of it in one run, added up. */
 export interface StepItem {
   step: string;
+  /** The operation that it is part of. */
+  operation?: string;
   target?: string;
   startedAt: string;
   endedAt?: string;
@@ -59,7 +62,7 @@ export interface NoticeItem {
 
 /** Everything the record holds of one run; what the report is written from. */
 export interface RunRecord {
-  run: import('./run.ts').Run;
+  run: Run;
   steps: StepItem[];
   items: ItemItem[];
   ledger: LedgerItem[];

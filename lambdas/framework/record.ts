@@ -17,7 +17,11 @@ export interface RecordOf {
   read(): Promise<RunRecord>;
 }
 
-export function recordOf(table: Table, run: string, step: string, target: string | undefined): RecordOf {
+export function recordOf(
+  table: Table,
+  run: string,
+  { step, target, operation }: Pick<StepItem, 'step' | 'target' | 'operation'>,
+): RecordOf {
   const stepKey = keys.step(run, step, target);
   const put = async (Item: Record<string, unknown>) => {
     const written = await table.write([runIsNotClosed(run), { Put: { TableName: undefined, Item } }]);
@@ -37,7 +41,18 @@ export function recordOf(table: Table, run: string, step: string, target: string
 
     async started(at) {
       const before = await stepSoFar();
-      const first: StepItem = { step, target, startedAt: at.toISOString(), calls: 0, done: 0, left: 0, failed: 0, numbers: {}, findings: [] };
+      const first: StepItem = {
+        step,
+        target,
+        operation,
+        startedAt: at.toISOString(),
+        calls: 0,
+        done: 0,
+        left: 0,
+        failed: 0,
+        numbers: {},
+        findings: [],
+      };
       const { endedAt: _endedAt, error: _error, wait: _wait, ...known } = before ?? first;
       await put({ ...stepKey, ...known, calls: known.calls + 1 });
     },
@@ -55,7 +70,12 @@ export function recordOf(table: Table, run: string, step: string, target: string
 
     async failed(at, error) {
       const before = await stepSoFar();
-      await put({ ...stepKey, ...before, error: `${error.name}: ${error.message}`.slice(0, 2_000), endedAt: at.toISOString() });
+      await put({
+        ...stepKey,
+        ...before,
+        error: `${error.name}: ${error.message}`.slice(0, 2_000),
+        endedAt: at.toISOString(),
+      });
     },
 
     read: () => readRecord(table, run),
@@ -67,7 +87,8 @@ export function added(before: StepItem, result: Result): Omit<StepItem, 'started
   const numbers = { ...before.numbers };
   for (const [name, value] of Object.entries(result.numbers)) numbers[name] = (numbers[name] ?? 0) + value;
   const findings = new Map<string, Finding>();
-  for (const finding of [...before.findings, ...(result.findings ?? [])]) findings.set(finding.subject + finding.message, finding);
+  for (const finding of [...before.findings, ...(result.findings ?? [])])
+    findings.set(finding.subject + finding.message, finding);
   return {
     done: before.done + result.done,
     left: result.left,
@@ -83,7 +104,9 @@ export async function readRecord(table: Table, id: string): Promise<RunRecord> {
   if (!run) throw new StepError('InvalidInput', `run.id: there is no run ${id} in the record`);
   const all = await table.query(keys.run(id).pk);
   const of = <T>(prefix: string) =>
-    all.filter((item) => (item['sk'] as string).startsWith(prefix)).map(({ pk: _pk, sk: _sk, ...item }) => item as unknown as T);
+    all
+      .filter((item) => (item['sk'] as string).startsWith(prefix))
+      .map(({ pk: _pk, sk: _sk, ...item }) => item as unknown as T);
   return {
     run,
     steps: of<StepItem>('STEP#').sort((a, b) => a.startedAt.localeCompare(b.startedAt)),

@@ -56,7 +56,11 @@ export interface Context {
   table: Table;
 }
 
-export interface StandaloneSpec<I extends z.ZodType, C extends Clients, A extends z.ZodType> extends Common<I, C, z.input<A>> {
+export interface StandaloneSpec<I extends z.ZodType, C extends Clients, A extends z.ZodType> extends Common<
+  I,
+  C,
+  z.input<A>
+> {
   answer: A;
   run(input: z.output<I>, context: Opened<C> & Standalone): Promise<z.input<A>>;
 }
@@ -74,7 +78,12 @@ export function step<I extends z.ZodType, C extends Clients>(spec: StepSpec<I, C
     target: z.string().optional(),
     input: spec.input,
   });
-  const work = async ({ event: { operation, target, input }, clients, run, ...gathered }: Gathered & { run: Run; record: RecordOf }) => {
+  const work = async ({
+    event: { operation, target, input },
+    clients,
+    run,
+    ...gathered
+  }: Gathered & { run: Run; record: RecordOf }) => {
     const { table, record, deadline, stop } = gathered;
     const context: Context = {
       run,
@@ -82,14 +91,24 @@ export function step<I extends z.ZodType, C extends Clients>(spec: StepSpec<I, C
       deadline,
       signal: stop.signal,
       dryRun: run.dryRun,
-      each: eachOf({ record, deadline, runDeadline: new Deadline(new Date(run.deadline)), signal: stop.signal, dryRun: run.dryRun, minutes: spec.minutes }),
+      each: eachOf({
+        record,
+        deadline,
+        runDeadline: new Deadline(new Date(run.deadline)),
+        signal: stop.signal,
+        dryRun: run.dryRun,
+        minutes: spec.minutes,
+      }),
       ledger: ledgerOf(table, run.id, stepName(), { dryRun: run.dryRun, operation }),
       record,
       table,
     };
     return Result.parse(await spec.run(input as z.output<I>, { ...(clients as Opened<C>), ...context }));
   };
-  const handler = wrap([checked(event), opened(), fenced(during), recorded(), limited(during), equipped(spec.uses)], work);
+  const handler = wrap(
+    [checked(event), opened(), fenced(during), recorded(), limited(during), equipped(spec.uses)],
+    work,
+  );
   return Object.assign(handler, { kind: 'step' as const, spec, event, answer: Result as z.ZodType });
 }
 

@@ -18,7 +18,11 @@ export interface Effect {
  * nothing to do; equal to what the run made, set back; anything else was changed by somebody else since: a conflict, reported
  * and never overwritten. Called twice it finds nothing the second time.
  */
-export async function undo(effects: Record<string, Effect>, { table, run }: Pick<Context, 'table' | 'run'>, runFailed: boolean): Promise<Result> {
+export async function undo(
+  effects: Record<string, Effect>,
+  { table, run }: Pick<Context, 'table' | 'run'>,
+  runFailed: boolean,
+): Promise<Result> {
   const findings: Finding[] = [];
   const result: Result = { done: 0, left: 0, failed: 0, numbers: {} };
   for (const entry of await readLedger(table, run.id)) {

@@ -17,7 +17,12 @@ export const handler = step({
   example: { done: 1, left: 0, failed: 0, numbers: {} },
   async run({ reportsBucket }, { notices, table, record, run }) {
     const facts = await record.read();
-    const sent = await sendNotice(kindOf(run.outcome), { notices, table, record: facts, facts: { report: reportIn(reportsBucket, facts) } });
+    const sent = await sendNotice(kindOf(run.outcome), {
+      notices,
+      table,
+      record: facts,
+      facts: { report: reportIn(reportsBucket, facts) },
+    });
     return { done: sent ? 1 : 0, left: 0, failed: 0, numbers: {} };
   },
 });

@@ -15,7 +15,8 @@ export const handler = standalone({
   example: { outcome: 'closing', because: 'run e6a1b2c3 is being closed' },
   async run({ run: { id }, closer }, { sfn, lease, table }) {
     const run = await readRun(table, id);
-    if (!run) return { outcome: 'none' as const, because: `execution ${id} never opened a run: there is nothing to close` };
+    if (!run)
+      return { outcome: 'none' as const, because: `execution ${id} never opened a run: there is nothing to close` };
     if (run.state === 'closed') {
       await lease.release('maintenance', run);
       return { outcome: 'closed' as const, because: `run ${id} was closed at ${run.closedAt}` };
@@ -24,6 +25,8 @@ export const handler = standalone({
     const because = `${run.closer} closes run ${id}`;
     if (other?.status === 'RUNNING') return { outcome: 'elsewhere' as const, because };
     const mine = await lease.beginClosing(id, run.closer, closer);
-    return mine ? { outcome: 'closing' as const, because: `run ${id} is being closed` } : { outcome: 'elsewhere' as const, because };
+    return mine
+      ? { outcome: 'closing' as const, because: `run ${id} is being closed` }
+      : { outcome: 'elsewhere' as const, because };
   },
 });

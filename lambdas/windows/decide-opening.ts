@@ -22,7 +22,11 @@ export interface Facts {
 }
 
 export type Opening =
-  | { outcome: 'open'; /** Whether it serves the plan's occurrence. */ binds: boolean; /** The run that loses it. */ from?: string }
+  | {
+      outcome: 'open';
+      /** Whether it serves the plan's occurrence. */ binds: boolean;
+      /** The run that loses it. */ from?: string;
+    }
   | { outcome: 'merged' | 'repeated' | 'busy'; because: string }
   | {
       outcome: 'wait';
@@ -46,7 +50,8 @@ export const hasServed = (run: Run): boolean => run.outcome === 'done' || run.ou
 
 /** A plan without the contained occurrences that other runs have served; `own` are the operations of the window itself. */
 export function withoutSettled(plan: Plan, settled: { window: string; time: string }[], own: readonly string[]): Plan {
-  const isSettled = (window: string, time?: string) => settled.some((s) => s.window === window && (!time || s.time === time));
+  const isSettled = (window: string, time?: string) =>
+    settled.some((s) => s.window === window && (!time || s.time === time));
   return {
     ...plan,
     merged: plan.merged.filter(({ window, occurrence }) => !isSettled(window, occurrence)),
@@ -60,7 +65,9 @@ export function withoutSettled(plan: Plan, settled: { window: string; time: stri
 const ranMerged = (run: Run, window: string) =>
   run.operations
     .filter((operation) => operation.mergedFrom === window)
-    .every(({ name }) => run.results?.some((r) => r.operation === name && r.outcome !== 'skipped' && r.outcome !== 'stopped'));
+    .every(({ name }) =>
+      run.results?.some((r) => r.operation === name && r.outcome !== 'skipped' && r.outcome !== 'stopped'),
+    );
 
 /** Somebody serves this occurrence already, or has served it. */
 function served({ plan, bound, id }: Facts): Opening | undefined {
@@ -69,15 +76,20 @@ function served({ plan, bound, id }: Facts): Opening | undefined {
   const theirs = run.window === plan.window ? `run ${run.id}` : `run ${run.id} of ${run.window}`;
   if (run.window === plan.window) {
     if (plan.startedBy === 'hand') return undefined;
-    if (run.state !== 'closed') return { outcome: 'repeated', because: `${theirs} serves ${plan.window} of ${plan.occurrence} already` };
-    return hasServed(run) ? { outcome: 'repeated', because: `${theirs} has served ${plan.window} of ${plan.occurrence}` } : undefined;
+    if (run.state !== 'closed')
+      return { outcome: 'repeated', because: `${theirs} serves ${plan.window} of ${plan.occurrence} already` };
+    return hasServed(run)
+      ? { outcome: 'repeated', because: `${theirs} has served ${plan.window} of ${plan.occurrence}` }
+      : undefined;
   }
   if (run.state !== 'closed') {
     if (plan.startedBy === 'hand') return undefined;
     const because = `${theirs} contains this window: waiting to see whether it does this work`;
     return { outcome: 'wait', because, ...(run.verdict?.outcome === 'passed' && { merging: true }) };
   }
-  return ranMerged(run, plan.window) ? { outcome: 'merged', because: `${theirs} contained this window and has done its operations` } : undefined;
+  return ranMerged(run, plan.window)
+    ? { outcome: 'merged', because: `${theirs} contained this window and has done its operations` }
+    : undefined;
 }
 
 /** Both begin at the same moment, or the container's event is a little late: the container goes first. */
@@ -91,7 +103,8 @@ function awaitContainer({ plan, containerBound, now }: Facts): Opening | undefin
 function held({ plan, lease, holder, holderRun, now }: Facts): Opening | undefined {
   if (!lease.holder) return undefined;
   const what = `run ${lease.run}${holderRun?.window ? ` of ${holderRun.window}` : ''}, ${holderRun?.state ?? 'open'} since ${lease.since},`;
-  if (isLost(holder, lease.since, now)) return { outcome: 'wait', because: `${what} has ended and is being closed`, close: lease.run };
+  if (isLost(holder, lease.since, now))
+    return { outcome: 'wait', because: `${what} has ended and is being closed`, close: lease.run };
   const because = `${what} works on this environment`;
   return plan.startedBy === 'schedule' ? { outcome: 'wait', because } : { outcome: 'busy', because };
 }

@@ -19,7 +19,8 @@ export const handler = standalone({
   example: { outcome: 'done', because: 'database_optimization done' },
   async run({ run: { id }, closer, keepDays }, { lease, table }) {
     const run = await readRun(table, id);
-    if (!run?.outcome) throw new StepError('Refused', `run ${id} is not settled: it is not closed before its outcome is known`);
+    if (!run?.outcome)
+      throw new StepError('Refused', `run ${id} is not settled: it is not closed before its outcome is known`);
     const now = new Date();
     if (run.state !== 'closed' && !(await lease.end(run, closer, now, keepDays)))
       throw new StepError('Refused', `run ${id} is closed by another execution (${run.closer}), not by ${closer}`);

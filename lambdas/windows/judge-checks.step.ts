@@ -13,7 +13,13 @@ export const handler = step({
   input: z.strictObject({ checks: z.array(CheckOutcome) }),
   uses: { notices },
   minutes: 0,
-  example: { done: 5, left: 0, failed: 1, numbers: { askAgainSeconds: 1_800 }, wait: 'asked again at 2026-11-29T02:30:00.000Z' },
+  example: {
+    done: 5,
+    left: 0,
+    failed: 1,
+    numbers: { askAgainSeconds: 1_800 },
+    wait: 'asked again at 2026-11-29T02:30:00.000Z',
+  },
   async run({ checks }, { notices, run, table, record }) {
     const now = new Date();
     const { blockers, askAgain } = judge(checks, {
@@ -22,7 +28,11 @@ export const handler = step({
       operations: run.operations,
       contained: run.merged.map(({ occurrence }) => new Date(occurrence)),
     });
-    const verdict = { outcome: blockers.length ? ('blocked' as const) : ('passed' as const), checks, at: now.toISOString() };
+    const verdict = {
+      outcome: blockers.length ? ('blocked' as const) : ('passed' as const),
+      checks,
+      at: now.toISOString(),
+    };
     if (!(await noteOnRun(table, run.id, { verdict }))) throw new StepError('Refused', `run ${run.id} is closed`);
     if (blockers.length) await sendNotice('blocked', { notices, table, record: await record.read() });
     const answer: Result = { done: checks.length - blockers.length, left: 0, failed: blockers.length, numbers: {} };

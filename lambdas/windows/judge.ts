@@ -10,7 +10,12 @@ const askAgainMinutes = 30;
  */
 export function judge(
   checks: CheckOutcome[],
-  { now, deadline, operations, contained }: { now: Date; deadline: Date; operations: Pick<PlannedOperation, 'minutes'>[]; contained: Date[] },
+  {
+    now,
+    deadline,
+    operations,
+    contained,
+  }: { now: Date; deadline: Date; operations: Pick<PlannedOperation, 'minutes'>[]; contained: Date[] },
 ): { blockers: CheckOutcome[]; askAgain?: Date } {
   const blockers = checks.filter((check) => check.blocker && !check.passed);
   if (!blockers.length || contained.some((begin) => begin <= now)) return { blockers };

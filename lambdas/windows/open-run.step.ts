@@ -68,7 +68,8 @@ export const handler = standalone({
       {
         name: 'database_optimization',
         machine: 'arn:aws:states:us-east-1:000000000000:stateMachine:novacron-production-database_optimization',
-        execution: 'arn:aws:states:us-east-1:000000000000:execution:novacron-production-database_optimization:0a1b2c3d4e',
+        execution:
+          'arn:aws:states:us-east-1:000000000000:execution:novacron-production-database_optimization:0a1b2c3d4e',
         minutes: 2,
       },
     ],
@@ -104,21 +105,35 @@ export const handler = standalone({
       case 'wait':
         if (opening.close) await closeLost(sfn, required('CLOSE_RUN_MACHINE'), opening.close, now);
         if (fits(plan, now)) return answer('wait', opening.because, id);
-        return opening.merging ? answer('merged', opening.because, id) : answer('late', `no time is left: ${opening.because}`, id);
+        return opening.merging
+          ? answer('merged', opening.because, id)
+          : answer('late', `no time is left: ${opening.because}`, id);
       case 'open': {
         const merged = await Promise.all(
           plan.merged.map(async ({ window, occurrence: time }) => ({ window, time, bound: await bound(window, time) })),
         );
         const settled = merged.filter(({ bound }) => bound?.run && hasServed(bound.run));
         const bind = [
-          ...(plan.window && plan.occurrence && opening.binds ? [{ window: plan.window, time: plan.occurrence, from: opening.from }] : []),
-          ...merged.filter((m) => !plan.dryRun && !settled.includes(m)).map(({ window, time, bound }) => ({ window, time, from: bound?.occurrence.run })),
+          ...(plan.window && plan.occurrence && opening.binds
+            ? [{ window: plan.window, time: plan.occurrence, from: opening.from }]
+            : []),
+          ...merged
+            .filter((m) => !plan.dryRun && !settled.includes(m))
+            .map(({ window, time, bound }) => ({ window, time, from: bound?.occurrence.run })),
         ];
         const own = settings.windows.find((window) => window.name === plan.window)?.operations ?? [];
-        const run = runOf(withoutSettled(plan, settled, own), { id, execution, environment, epoch: held.epoch + 1, now });
+        const run = runOf(withoutSettled(plan, settled, own), {
+          id,
+          execution,
+          environment,
+          epoch: held.epoch + 1,
+          now,
+        });
         // Where somebody was faster nothing is written, and the next call sees what they did.
         const taken = await lease.open('maintenance', held, run, bind);
-        return taken ? answer('open', `works until ${run.deadline}`, run) : answer('wait', 'another start was faster', id);
+        return taken
+          ? answer('open', `works until ${run.deadline}`, run)
+          : answer('wait', 'another start was faster', id);
       }
       default:
         return answer(opening.outcome, opening.because, id);
@@ -126,13 +141,22 @@ export const handler = standalone({
   },
 });
 
-function answer(outcome: z.infer<typeof Answer>['outcome'], because: string, run: Run | string): z.infer<typeof Answer> {
+function answer(
+  outcome: z.infer<typeof Answer>['outcome'],
+  because: string,
+  run: Run | string,
+): z.infer<typeof Answer> {
   const opened = typeof run === 'string' ? undefined : run;
   return {
     outcome,
     because,
     run: { id: opened?.id ?? (run as string) },
-    operations: (opened?.operations ?? []).map(({ name, machine, execution, minutes }) => ({ name, machine, execution, minutes })),
+    operations: (opened?.operations ?? []).map(({ name, machine, execution, minutes }) => ({
+      name,
+      machine,
+      execution,
+      minutes,
+    })),
     deadline: opened ? Date.parse(opened.deadline) : 0,
     end: opened ? Date.parse(opened.end) : 0,
     dryRun: opened?.dryRun ?? false,
@@ -144,7 +168,8 @@ async function boundTo(lease: Leases, table: Table, environment: string, window:
   return occurrence && { occurrence, run: await readRun(table, occurrence.run) };
 }
 
-const fits = (plan: Plan, now: Date) => plan.operations.some(({ minutes }) => plan.deadline.getTime() - now.getTime() >= minutes * 60_000);
+const fits = (plan: Plan, now: Date) =>
+  plan.operations.some(({ minutes }) => plan.deadline.getTime() - now.getTime() >= minutes * 60_000);
 
 interface Identity {
   id: string;

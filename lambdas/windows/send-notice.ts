@@ -15,7 +15,10 @@ interface Sending {
  * W10. Sends a notice once for each run and kind: written as due first, marked sent afterwards. A process killed in between sends
  * it again with the same id, which receivers can tell. A dry run writes down what it would have sent.
  */
-export async function sendNotice(kind: NoticeKind, { notices, table, record: { run, notices: known }, facts }: Sending): Promise<boolean> {
+export async function sendNotice(
+  kind: NoticeKind,
+  { notices, table, record: { run, notices: known }, facts }: Sending,
+): Promise<boolean> {
   if (known.some((notice) => notice.kind === kind && notice.state !== 'due')) return false;
   const notice = compose(kind, run, facts);
   const put = (state: NoticeItem['state']) => {

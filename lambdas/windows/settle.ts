@@ -17,10 +17,18 @@ export function outcomeOf({ operation, execution }: Ended, steps: StepItem[]): O
   if (!execution) return { operation: operation.name, outcome: 'skipped', steps: [], reason: 'it was not started' };
   const answered = parsed(execution.status === 'SUCCEEDED' ? execution.output : execution.cause);
   if (answered) return answered;
-  const unfinished = steps.filter((step) => step.calls > 0 && !step.endedAt);
-  const stopped = unfinished.map(({ step, target }) => ({ step, target, outcome: 'stopped' as const, reason: 'stopped while it worked' }));
+  const unfinished = steps.filter((step) => step.operation === operation.name && !step.endedAt);
+  const stopped = unfinished.map(({ step, target }) => ({
+    step,
+    target,
+    outcome: 'stopped' as const,
+    reason: 'stopped while it worked',
+  }));
   const outcome = execution.status === 'ABORTED' ? ('stopped' as const) : ('failed' as const);
-  const reason = [execution.status.toLowerCase(), execution.error, execution.cause].filter(Boolean).join(': ').slice(0, 1_000);
+  const reason = [execution.status.toLowerCase(), execution.error, execution.cause]
+    .filter(Boolean)
+    .join(': ')
+    .slice(0, 1_000);
   return { operation: operation.name, outcome, steps: stopped, reason };
 }
 
@@ -43,20 +51,30 @@ export function settle(
     results.filter((result) => outcomes.includes(result.outcome)).map((result) => result.operation);
   const said = [window?.error, window?.cause].filter(Boolean).join(': ').slice(0, 500);
 
-  if (window?.status === 'ABORTED') return { outcome: 'cancelled', because: `its execution was stopped${said && ` (${said})`}` };
+  if (window?.status === 'ABORTED')
+    return { outcome: 'cancelled', because: `its execution was stopped${said && ` (${said})`}` };
   if (window && window.status !== 'RUNNING' && window.status !== 'SUCCEEDED')
     return { outcome: 'failed', because: `its execution ended ${window.status}${said && `: ${said}`}` };
   if (run.verdict?.outcome === 'blocked') {
-    const reasons = run.verdict.checks.filter((check) => check.blocker && !check.passed).map((check) => `${check.check}: ${check.reasons.join(', ')}`);
+    const reasons = run.verdict.checks
+      .filter((check) => check.blocker && !check.passed)
+      .map((check) => `${check.check}: ${check.reasons.join(', ')}`);
     return { outcome: 'blocked', because: `the checklist blocked it: ${reasons.join('; ')}`.slice(0, 1_000) };
   }
   if (!run.verdict) {
     const error = steps.findLast((step) => step.error);
-    return { outcome: 'failed', because: `it ended before the checklist had a verdict${error ? ` (${error.step}: ${error.error})` : ''}` };
+    return {
+      outcome: 'failed',
+      because: `it ended before the checklist had a verdict${error ? ` (${error.step}: ${error.error})` : ''}`,
+    };
   }
-  if (named('failed', 'stopped').length) return { outcome: 'failed', because: `${list(named('failed', 'stopped'))} failed` };
+  if (named('failed', 'stopped').length)
+    return { outcome: 'failed', because: `${list(named('failed', 'stopped'))} failed` };
   if (named('deferred', 'skipped').length)
-    return { outcome: 'deferred', because: `${list(named('deferred', 'skipped'))} could not end before ${run.deadline}; the next window goes on` };
+    return {
+      outcome: 'deferred',
+      because: `${list(named('deferred', 'skipped'))} could not end before ${run.deadline}; the next window goes on`,
+    };
   return { outcome: 'done', because: `${list(named('done')) || 'no operation'} done` };
 }
 

@@ -10,7 +10,13 @@ export const handler = step({
   uses: { sfn: executions },
   minutes: 0,
   during: 'closing',
-  example: { done: 1, left: 2, failed: 0, numbers: {}, wait: 'database_optimization runs; database/vacuum-tables works until 02:15' },
+  example: {
+    done: 1,
+    left: 2,
+    failed: 0,
+    numbers: {},
+    wait: 'database_optimization runs; database/vacuum-tables works until 02:15',
+  },
   async run(_input, { sfn, table, run }) {
     const running: string[] = [];
     for (const operation of run.operations) {
@@ -20,6 +26,12 @@ export const handler = step({
     }
     const calls = (await liveCalls(table, run.id, new Date().toISOString())).filter((call) => call.step !== stepName());
     const live = [...running, ...calls.map((call) => `${call.step} works until ${call.until} at the latest`)];
-    return { done: running.length, left: live.length, failed: 0, numbers: {}, ...(live.length && { wait: live.join('; ') }) };
+    return {
+      done: running.length,
+      left: live.length,
+      failed: 0,
+      numbers: {},
+      ...(live.length && { wait: live.join('; ') }),
+    };
   },
 });

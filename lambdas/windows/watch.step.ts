@@ -34,7 +34,9 @@ export const handler = standalone({
         return 'closed' as const;
       }
       if (run?.state !== 'open' || run.dryRun) return 'waited' as const;
-      const muted = (await readLedger(table, run.id)).filter((entry) => entry.kind === 'alarm-mute' && entry.state === 'done');
+      const muted = (await readLedger(table, run.id)).filter(
+        (entry) => entry.kind === 'alarm-mute' && entry.state === 'done',
+      );
       for (const { target, after } of muted)
         await cloudwatch.mute(target, after as string[], `Maintenance run ${run.id} works`, now);
       return 'extended' as const;
@@ -42,4 +44,5 @@ export const handler = standalone({
   },
 });
 
-const beingClosed = async (sfn: Executions, closer: string | undefined) => closer && (await sfn.describe(closer))?.status === 'RUNNING';
+const beingClosed = async (sfn: Executions, closer: string | undefined) =>
+  closer && (await sfn.describe(closer))?.status === 'RUNNING';

@@ -7,7 +7,11 @@ import { Flow } from './flow.ts';
 
 /** The state machines, each with a role that allows what its definition does and nothing else. */
 export class Machines extends Construct {
-  constructor(scope: Construct, id: string, { machines, platform, log }: { machines: Machine[]; platform: Platform; log: ILogGroup }) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { machines, platform, log }: { machines: Machine[]; platform: Platform; log: ILogGroup },
+  ) {
     super(scope, id);
     for (const { name, definition, values, ...does } of machines) {
       const role = new Role(this, `${name} role`, {
@@ -23,12 +27,18 @@ export class Machines extends Construct {
 const allow = (actions: string[], resources: string[], conditions?: Record<string, Record<string, unknown>>) =>
   new PolicyStatement({ effect: Effect.ALLOW, actions, resources, ...(conditions && { conditions }) });
 
-function statementsOf({ invokes, starts, readsRuns }: Pick<Machine, 'invokes' | 'starts' | 'readsRuns'>, { names, key, configuration }: Platform) {
+function statementsOf(
+  { invokes, starts, readsRuns }: Pick<Machine, 'invokes' | 'starts' | 'readsRuns'>,
+  { names, key, configuration }: Platform,
+) {
   const { account, region } = configuration;
   const statements = [
     allow(['lambda:InvokeFunction'], [...new Set(invokes)].map(names.functionArn)),
     // X-Ray and the delivery of logs take no resource.
-    allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords', 'xray:GetSamplingRules', 'xray:GetSamplingTargets'], ['*']),
+    allow(
+      ['xray:PutTraceSegments', 'xray:PutTelemetryRecords', 'xray:GetSamplingRules', 'xray:GetSamplingTargets'],
+      ['*'],
+    ),
     allow(
       [
         'logs:CreateLogDelivery',
@@ -56,7 +66,9 @@ function statementsOf({ invokes, starts, readsRuns }: Pick<Machine, 'invokes' | 
   }
   if (readsRuns) {
     statements.push(
-      allow(['dynamodb:GetItem'], [names.tableArn], { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*'] } }),
+      allow(['dynamodb:GetItem'], [names.tableArn], {
+        'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*'] },
+      }),
       allow(['kms:Decrypt'], [key.keyArn]),
     );
   }

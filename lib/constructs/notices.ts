@@ -8,9 +8,17 @@ import type { Names } from '../names.ts';
 export class Notices extends Construct {
   readonly topic: Topic;
 
-  constructor(scope: Construct, id: string, { names, key, emails }: { names: Names; key: IKey; emails: readonly string[] }) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { names, key, emails }: { names: Names; key: IKey; emails: readonly string[] },
+  ) {
     super(scope, id);
-    this.topic = new Topic(this, 'Topic', { topicName: `${names.prefix}-maintenance`, masterKey: key, enforceSSL: true });
+    this.topic = new Topic(this, 'Topic', {
+      topicName: `${names.prefix}-maintenance`,
+      masterKey: key,
+      enforceSSL: true,
+    });
     for (const email of emails) this.topic.addSubscription(new EmailSubscription(email));
   }
 }

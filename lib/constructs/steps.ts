@@ -1,7 +1,15 @@
 import { Duration } from 'aws-cdk-lib';
 import { CfnSecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { Effect, PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, type CfnFunction, type Code, Function, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import {
+  Architecture,
+  type CfnFunction,
+  type Code,
+  Function,
+  LoggingFormat,
+  Runtime,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { Clients } from '../../lambdas/framework/client.ts';
@@ -33,7 +41,12 @@ export class Steps extends Construct {
         inlinePolicies: {
           step: new PolicyDocument({
             minimize: true,
-            statements: [...needs.flatMap((grant) => grant.statements), writeLog(log), trace, ...(inVpc ? [joinVpc] : [])],
+            statements: [
+              ...needs.flatMap((grant) => grant.statements),
+              writeLog(log),
+              trace,
+              ...(inVpc ? [joinVpc] : []),
+            ],
           }),
         },
       });
@@ -104,7 +117,11 @@ function reachable(step: StepName, needs: Grant[], network: Network | undefined,
 }
 
 const writeLog = (log: ILogGroup) =>
-  new PolicyStatement({ effect: Effect.ALLOW, actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], resources: [log.logGroupArn] });
+  new PolicyStatement({
+    effect: Effect.ALLOW,
+    actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+    resources: [log.logGroupArn],
+  });
 
 /** X-Ray takes no resource. */
 const trace = new PolicyStatement({

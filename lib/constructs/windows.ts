@@ -51,7 +51,12 @@ export class Windows extends Construct {
         conditions: { StringEquals: { 'aws:SourceAccount': configuration.account } },
       }),
     );
-    const target = (machine: string, maximumEventAgeInSeconds: number, inputPathsMap: Record<string, string>, inputTemplate: string) => ({
+    const target = (
+      machine: string,
+      maximumEventAgeInSeconds: number,
+      inputPathsMap: Record<string, string>,
+      inputTemplate: string,
+    ) => ({
       id: 'machine',
       arn: names.machineArn(machine),
       roleArn: starter.roleArn,

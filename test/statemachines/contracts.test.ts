@@ -14,7 +14,8 @@ const machines = machinesOf(configuration, names).map((machine) => {
   const definition = JSON.parse(fill(machine.definition, machine.values)) as Machine & { TimeoutSeconds: number };
   return { ...machine, definition };
 });
-const stepOf = (functionName: string) => (Object.keys(steps) as StepName[]).find((step) => names.functionArn(step) === functionName);
+const stepOf = (functionName: string) =>
+  (Object.keys(steps) as StepName[]).find((step) => names.functionArn(step) === functionName);
 
 const now = Date.parse('2026-11-29T02:10:00Z');
 const afterwards = Date.parse('2026-11-29T04:10:00Z');
@@ -44,14 +45,20 @@ function answers(resource: string, args: Json): Json[] {
     return [item('open'), item('closed'), {}];
   }
   if (resource.includes('startExecution')) {
-    return [...['done', 'blocked', 'failed'].map((outcome) => ({ Output: { outcome, because: 'so it came out' } })), failure];
+    return [
+      ...['done', 'blocked', 'failed'].map((outcome) => ({ Output: { outcome, because: 'so it came out' } })),
+      failure,
+    ];
   }
   const step = stepOf(FunctionName);
   if (!step) throw new Error(`${FunctionName} is no function of ours`);
   const { event, answer, spec, kind } = steps[step];
   expect(event.safeParse(Payload).error?.message, `what is sent to ${step}`).toBeUndefined();
   const all = [{}, ...(variants[step] ?? []), ...(kind === 'step' && !variants[step] ? stepVariants : [])];
-  return [...all.map((variant) => ({ Payload: answer.parse(clean({ ...spec.example, ...(variant as object) })) })), failure];
+  return [
+    ...all.map((variant) => ({ Payload: answer.parse(clean({ ...spec.example, ...(variant as object) })) })),
+    failure,
+  ];
 }
 const clean = (value: object): Json => JSON.parse(JSON.stringify(value));
 
@@ -70,7 +77,17 @@ describe.each(machines)('$name', ({ name, definition }) => {
   it('is walked on every edge, sends each step what its schema accepts, and ends', async () => {
     const walked = new Set<string>();
     for (const input of inputs[name] ?? [{ run: { id: 'run-1' } }, { reason: 'by hand' }]) {
-      const around = { answers, clocks: [now, afterwards], context: { Execution: { Id: names.machineArn(name).replace('stateMachine', 'execution') + ':run-1', Name: 'run-1', Input: { window: 'weekly', reason: 'by hand' } } } };
+      const around = {
+        answers,
+        clocks: [now, afterwards],
+        context: {
+          Execution: {
+            Id: names.machineArn(name).replace('stateMachine', 'execution') + ':run-1',
+            Name: 'run-1',
+            Input: { window: 'weekly', reason: 'by hand' },
+          },
+        },
+      };
       for (const edge of (await explore(definition, input, around)).edges) walked.add(edge);
     }
     expect([...edgesOf(definition)].filter((edge) => !walked.has(edge))).toEqual([]);
@@ -94,7 +111,9 @@ describe.each(machines)('$name', ({ name, definition }) => {
   it('never tries InvalidInput or Refused again', () => {
     for (const [state, { Type, Resource, Retry = [] }] of statesOf(definition)) {
       if (Type !== 'Task' || !Resource?.includes('lambda')) continue;
-      const first = Retry.find(({ ErrorEquals }) => ErrorEquals.includes('InvalidInput') || ErrorEquals.includes('States.ALL'));
+      const first = Retry.find(
+        ({ ErrorEquals }) => ErrorEquals.includes('InvalidInput') || ErrorEquals.includes('States.ALL'),
+      );
       expect(first?.MaxAttempts, state).toBe(0);
     }
   });

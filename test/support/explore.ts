@@ -92,7 +92,8 @@ export async function explore(machine: Machine, input: Json, around: Surrounding
       case 'Choice': {
         for (const choice of state.Choices ?? []) {
           const truth = await value(choice.Condition);
-          if (typeof truth !== 'boolean') throw new Error(`"${name}": ${choice.Condition} gives ${JSON.stringify(truth)}, not true or false`);
+          if (typeof truth !== 'boolean')
+            throw new Error(`"${name}": ${choice.Condition} gives ${JSON.stringify(truth)}, not true or false`);
           if (truth) return leave(choice, {}, input);
         }
         return leave({ Next: state.Default, Assign: state.Assign, Output: state.Output }, {}, input);
@@ -101,7 +102,10 @@ export async function explore(machine: Machine, input: Json, around: Surrounding
         expectNumber(await value(state.Seconds), `"${name}" Seconds`);
         return leave(state, {}, input);
       case 'Fail':
-        found.failures.push({ Error: (await value(state.Error)) as string, Cause: (await value(state.Cause)) as string });
+        found.failures.push({
+          Error: (await value(state.Error)) as string,
+          Cause: (await value(state.Cause)) as string,
+        });
         return;
       case 'Task': {
         for (const result of around.answers(state.Resource!, await value(state.Arguments ?? {}))) {
@@ -115,7 +119,11 @@ export async function explore(machine: Machine, input: Json, around: Surrounding
         const each = await Promise.all(
           items.map(async (Value, Index) => {
             const itemContext = { ...around, context: { ...context, Map: { Item: { Index, Value } } } };
-            return inner(state.ItemProcessor!, state.ItemSelector ? await value(state.ItemSelector) : Value, itemContext);
+            return inner(
+              state.ItemProcessor!,
+              state.ItemSelector ? await value(state.ItemSelector) : Value,
+              itemContext,
+            );
           }),
         );
         return ended(each);
@@ -142,7 +150,9 @@ export async function explore(machine: Machine, input: Json, around: Surrounding
       for (const failure of each.flatMap(({ failures }) => failures)) await fail(failure);
     }
     async function fail(errorOutput: { Error: string; Cause: string }) {
-      const caught = state.Catch?.find(({ ErrorEquals }) => ErrorEquals.includes('States.ALL') || ErrorEquals.includes(errorOutput.Error));
+      const caught = state.Catch?.find(
+        ({ ErrorEquals }) => ErrorEquals.includes('States.ALL') || ErrorEquals.includes(errorOutput.Error),
+      );
       if (caught) return leave(caught, { errorOutput }, errorOutput);
       found.failures.push(errorOutput);
     }
@@ -153,9 +163,15 @@ export async function explore(machine: Machine, input: Json, around: Surrounding
 export function edgesOf(machine: Machine): Set<string> {
   const edges = new Set<string>();
   for (const [name, state] of Object.entries(machine.States)) {
-    const targets = [state.Next, state.Default, ...(state.Choices ?? []).map((c) => c.Next), ...(state.Catch ?? []).map((c) => c.Next)];
+    const targets = [
+      state.Next,
+      state.Default,
+      ...(state.Choices ?? []).map((c) => c.Next),
+      ...(state.Catch ?? []).map((c) => c.Next),
+    ];
     for (const target of targets) if (target) edges.add(`${name} -> ${target}`);
-    for (const inner of [state.ItemProcessor, ...(state.Branches ?? [])]) if (inner) for (const edge of edgesOf(inner)) edges.add(edge);
+    for (const inner of [state.ItemProcessor, ...(state.Branches ?? [])])
+      if (inner) for (const edge of edgesOf(inner)) edges.add(edge);
   }
   return edges;
 }
@@ -174,13 +190,16 @@ const isFailure = (result: Json): result is { Error: string; Cause: string } =>
 const distinct = (values: Json[]) => [...new Map(values.map((value) => [JSON.stringify(value), value])).values()];
 
 function expectNumber(value: Json, what: string) {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) throw new Error(`${what} is ${JSON.stringify(value)}, not a whole number`);
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0)
+    throw new Error(`${what} is ${JSON.stringify(value)}, not a whole number`);
 }
 
 async function render(template: Json, bindings: Record<string, Json>, at: string): Promise<Json> {
   if (Array.isArray(template)) return Promise.all(template.map((item) => render(item, bindings, at)));
   if (template && typeof template === 'object') {
-    const entries = await Promise.all(Object.entries(template).map(async ([key, child]) => [key, await render(child, bindings, at)] as const));
+    const entries = await Promise.all(
+      Object.entries(template).map(async ([key, child]) => [key, await render(child, bindings, at)] as const),
+    );
     return Object.fromEntries(entries);
   }
   const code = typeof template === 'string' && /^\{%([\s\S]*)%\}$/.exec(template)?.[1]?.trim();
@@ -190,7 +209,8 @@ async function render(template: Json, bindings: Record<string, Json>, at: string
     // $exists, it is one here.
     const steps = path.split('.');
     if (steps.some((_, i) => i > 0 && code.includes(`$exists(${steps.slice(0, i + 1).join('.')})`))) continue;
-    if ((await jsonata(path).evaluate({}, bindings)) === undefined) throw new Error(`"${at}": ${path} finds nothing in ${code}`);
+    if ((await jsonata(path).evaluate({}, bindings)) === undefined)
+      throw new Error(`"${at}": ${path} finds nothing in ${code}`);
   }
   const value = await jsonata(code).evaluate({}, bindings);
   if (value === undefined) throw new Error(`"${at}": ${code} yields nothing`);

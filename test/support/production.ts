@@ -4,7 +4,12 @@ import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { EventBridgeClient, PutRuleCommand, PutTargetsCommand } from '@aws-sdk/client-eventbridge';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
-import { DescribeExecutionCommand, SFNClient, StartExecutionCommand, type DescribeExecutionOutput } from '@aws-sdk/client-sfn';
+import {
+  DescribeExecutionCommand,
+  SFNClient,
+  StartExecutionCommand,
+  type DescribeExecutionOutput,
+} from '@aws-sdk/client-sfn';
 import { CreateTopicCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
 import { CreateQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
@@ -115,26 +120,46 @@ export async function eventually<T>(ask: () => Promise<T | undefined>, seconds: 
 }
 
 /** Queues behind the topic and the bus, as a subscriber would have them. */
-async function openInbox(settings: ReturnType<typeof clientSettings>, names: Production['names'], bridge: EventBridgeClient) {
+async function openInbox(
+  settings: ReturnType<typeof clientSettings>,
+  names: Production['names'],
+  bridge: EventBridgeClient,
+) {
   const sqs = new SQSClient(settings);
   const sns = new SNSClient(settings);
-  const { QueueUrl: mailQueue } = await sqs.send(new CreateQueueCommand({ QueueName: 'test-mails' }));
-  const { QueueUrl: eventQueue } = await sqs.send(new CreateQueueCommand({ QueueName: 'test-events' }));
   const queueArn = (name: string) => `arn:aws:sqs:${settings.region}:000000000000:${name}`;
+  const openQueue = async (QueueName: string, Service: string) => {
+    const mayBeSentTo = {
+      Effect: 'Allow',
+      Principal: { Service },
+      Action: 'sqs:SendMessage',
+      Resource: queueArn(QueueName),
+    };
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [mayBeSentTo] });
+    return (await sqs.send(new CreateQueueCommand({ QueueName, Attributes: { Policy } }))).QueueUrl!;
+  };
+  const mailQueue = await openQueue('test-mails', 'sns.amazonaws.com');
+  const eventQueue = await openQueue('test-events', 'events.amazonaws.com');
   const { TopicArn } = await sns.send(new CreateTopicCommand({ Name: `${names.prefix}-maintenance` }));
   await sns.send(new SubscribeCommand({ TopicArn, Protocol: 'sqs', Endpoint: queueArn('test-mails') }));
-  await bridge.send(new PutRuleCommand({ Name: 'test-events', EventPattern: JSON.stringify({ source: ['novacron.maintenance'] }) }));
-  await bridge.send(new PutTargetsCommand({ Rule: 'test-events', Targets: [{ Id: 'queue', Arn: queueArn('test-events') }] }));
+  await bridge.send(
+    new PutRuleCommand({ Name: 'test-events', EventPattern: JSON.stringify({ source: ['novacron.maintenance'] }) }),
+  );
+  await bridge.send(
+    new PutTargetsCommand({ Rule: 'test-events', Targets: [{ Id: 'queue', Arn: queueArn('test-events') }] }),
+  );
   const drain = async (QueueUrl: string) => {
     const bodies: string[] = [];
     for (;;) {
-      const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 0 }));
+      const { Messages = [] } = await sqs.send(
+        new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 0 }),
+      );
       if (!Messages.length) return bodies;
       bodies.push(...Messages.map(({ Body }) => Body ?? ''));
     }
   };
   return async () => {
-    const mails = (await drain(mailQueue!)).map((body) => {
+    const mails = (await drain(mailQueue)).map((body) => {
       const { Subject, Message, MessageAttributes } = JSON.parse(body) as {
         Subject: string;
         Message: string;
@@ -142,7 +167,7 @@ async function openInbox(settings: ReturnType<typeof clientSettings>, names: Pro
       };
       return { subject: Subject, message: Message, id: MessageAttributes['id']?.Value ?? '' };
     });
-    const sent = (await drain(eventQueue!)).map((body) => JSON.parse(body) as Record<string, unknown>);
+    const sent = (await drain(eventQueue)).map((body) => JSON.parse(body) as Record<string, unknown>);
     return { mails, events: sent };
   };
 }

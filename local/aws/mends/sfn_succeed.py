@@ -1,45 +1,20 @@
-"""A Succeed state puts out what it says.
+"""A Succeed state answers its Output.
 
-A JSONata Succeed has Output ("Succeed workflow state"): the output of the execution, or of its branch of a Map or
-Parallel.
+A Succeed state of a JSONata machine may have Output, which replaces its input ("Succeed workflow state", Step Functions
+Developer Guide).
 
-The emulator passes its input on and ignores Output, so that answers of machines are lost.
+The emulator passes the input on, in the machine itself and in the iterations of a Map.
 """
 
-from mending import rewrite
+from mending import wrap
 
 
 def mend() -> None:
     from ministack.services import stepfunctions as sfn
 
-    def succeed(state_def, given, ctx):
-        if sfn._state_query_language(state_def, ctx) == "JSONata":
-            return sfn._apply_jsonata_output(state_def, given, ctx, default=given)
-        return sfn._apply_output_path(state_def, sfn._apply_input_path(state_def, given, ctx), ctx)
-
-    rewrite(
-        sfn,
-        "_run_execution",
-        (
-            """                current_input = _apply_input_path(state_def, current_input, ctx)
-                current_input = _apply_output_path(state_def, current_input, ctx)
-                _add_event(execution, "SucceedStateExited", {
-""",
-            """                current_input = _ms_succeed(state_def, current_input, ctx)
-                _add_event(execution, "SucceedStateExited", {
-""",
-        ),
-        _ms_succeed=succeed,
-    )
-    rewrite(
-        sfn,
-        "_run_sub_machine",
-        (
-            """            return _apply_output_path(state_def,
-                                      _apply_input_path(state_def, current_input, ctx), ctx)
-""",
-            """            return _ms_succeed(state_def, current_input, ctx)
-""",
-        ),
-        _ms_succeed=succeed,
-    )
+    # Both places where a Succeed state ends pass its output through this, and do nothing else to it.
+    @wrap(sfn, "_apply_output_path")
+    def _apply_output_path(original, state_def, data, ctx=None):
+        if state_def.get("Type") == "Succeed" and "Output" in state_def:
+            return sfn._apply_jsonata_output(state_def, data, ctx, default=data)
+        return original(state_def, data, ctx)

@@ -2,28 +2,22 @@ import { describe, expect, it } from 'vitest';
 import { run, verdict, withAndWithout } from './support.ts';
 
 const observe = withAndWithout('sfn_succeed');
-
-const answer = { Type: 'Succeed', Output: { twice: '{% $states.input.left * 2 %}' } };
+const ended = { Type: 'Succeed', Output: { twice: '{% $states.input.left * 2 %}' } };
 
 describe('A Succeed state', () => {
-  it('puts out what it says', async () => {
-    const verdicts = await observe(async (aws) => verdict(await run(aws, { answer }, { left: 3 })));
+  it('answers its output', async () => {
+    const verdicts = await observe(async (aws) => verdict(await run(aws, { ended }, { left: 3 })));
     expect(verdicts).toEqual({ mended: { twice: 6 }, without: { left: 3 } });
   });
 
-  it('puts it out of the iteration of a Map that it ends', async () => {
-    const each = {
+  it('answers its output also in an iteration of a Map', async () => {
+    const map = {
       Type: 'Map',
-      Items: '{% $states.input %}',
-      ItemProcessor: { StartAt: 'answer', States: { answer } },
+      Items: [{ left: 1 }, { left: 2 }],
+      ItemProcessor: { StartAt: 'ended', States: { ended } },
       End: true,
     };
-    const verdicts = await observe(async (aws) => verdict(await run(aws, { each }, [{ left: 3 }, { left: 4 }])));
-    expect(verdicts).toEqual({ mended: [{ twice: 6 }, { twice: 8 }], without: [{ left: 3 }, { left: 4 }] });
-  });
-
-  it('passes its input on where it says nothing', async () => {
-    const verdicts = await observe(async (aws) => verdict(await run(aws, { end: { Type: 'Succeed' } }, { left: 3 })));
-    expect(verdicts).toEqual({ mended: { left: 3 }, without: { left: 3 } });
+    const verdicts = await observe(async (aws) => verdict(await run(aws, { map })));
+    expect(verdicts).toEqual({ mended: [{ twice: 2 }, { twice: 4 }], without: [{ left: 1 }, { left: 2 }] });
   });
 });

@@ -21,9 +21,10 @@ import { startEmulator, type Emulator, type EmulatorOptions } from '../../../loc
 
 export const role = 'arn:aws:iam::000000000000:role/anyone';
 
-/** Clients of one emulator, and the emulator itself. */
+/** Clients of one emulator, the emulator itself, and what any other client of it needs. */
 export interface Aws {
   emulator: Emulator;
+  config: { endpoint: string; region: string; credentials: { accessKeyId: string; secretAccessKey: string } };
   cloudwatch: CloudWatchClient;
   events: EventBridgeClient;
   lambda: LambdaClient;
@@ -40,6 +41,7 @@ export function connect(emulator: Emulator): Aws {
   };
   return {
     emulator,
+    config,
     cloudwatch: new CloudWatchClient(config),
     events: new EventBridgeClient(config),
     lambda: new LambdaClient(config),
@@ -178,7 +180,7 @@ export async function eventually<T>(probe: () => Promise<T | undefined>): Promis
 }
 
 /** A zip archive of one file, not compressed. */
-function zip(name: string, content: string): Buffer {
+export function zip(name: string, content: string): Buffer {
   const data = Buffer.from(content);
   const path = Buffer.from(name);
   const common = Buffer.alloc(26);
