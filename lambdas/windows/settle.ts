@@ -81,7 +81,10 @@ export function settle(
       outcome: 'deferred',
       because: `${list(named('deferred', 'skipped'))} could not end before ${run.deadline}; the next window goes on`,
     };
-  return { outcome: 'done', because: `${list(named('done')) || 'no operation'} done` };
+  return {
+    outcome: 'done',
+    because: named('done').length ? `all is done: ${list(named('done'))}` : 'there was no operation to run',
+  };
 }
 
 const list = (names: string[]) => names.join(', ');
