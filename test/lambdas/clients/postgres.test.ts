@@ -3,10 +3,14 @@ import { once } from 'node:events';
 import { createServer, connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { mockClient } from 'aws-sdk-client-mock';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type pg from 'pg';
 import { Deadline } from '../../../lambdas/framework/deadline.ts';
-import { openPostgres, type TestDatabase, testDatabase } from '../../support/database.ts';
+import { connected } from '../../../lambdas/clients/postgres-connection.ts';
+import { postgres } from '../../../lambdas/clients/postgres.ts';
+import { opening, openPostgres, type TestDatabase, testDatabase } from '../../support/database.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -111,19 +115,86 @@ async function pooler(port: number): Promise<number> {
   return (server.address() as { port: number }).port;
 }
 
-it('a session has the settings that maintenance needs, and is known by run, step and item', async () => {
-  const db = await openPostgres(database.urls.maintenance, { tag: 'settings' });
+it('a session has the settings that maintenance needs', async () => {
+  const url = new URL(database.urls.maintenance);
+  const connection = { host: '127.0.0.1', port: Number(url.port), database: database.name, ssl: false as const };
+  const login = { user: url.username, password: url.password };
+  const { client, pid } = await connected({ ...connection, ...login }, 'novacron:x:y:', opening().deadline);
+  const { rows } = await client.query<{ name: string; setting: string }>(
+    `SELECT name, setting FROM pg_settings WHERE source = 'session' ORDER BY name`,
+  );
+  const backend = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  await client.end();
+  expect(backend.rows).toEqual([{ pid }]);
+  expect(Object.fromEntries(rows.map(({ name, setting }) => [name, setting]))).toMatchObject({
+    search_path: 'pg_catalog',
+    row_security: 'off',
+    jit: 'off',
+    TimeZone: 'UTC',
+    DateStyle: 'ISO, MDY',
+    IntervalStyle: 'iso_8601',
+    extra_float_digits: '1',
+    bytea_output: 'hex',
+    idle_in_transaction_session_timeout: '30000',
+    tcp_keepalives_idle: '10',
+    tcp_keepalives_interval: '5',
+    tcp_keepalives_count: '3',
+    client_connection_check_interval: '5000',
+  });
+});
+
+it('a session is known by run, step and item while it works', async () => {
   const abort = new AbortController();
-  const other = await openPostgres(database.urls.maintenance, { tag: 'itemised', signal: abort.signal });
-  const stopped = other.vacuum(await oidOf('public.slow'), slowly).catch((error: Error) => error);
+  const db = await openPostgres(database.urls.maintenance, { tag: 'itemised', signal: abort.signal });
+  const stopped = db.vacuum(await oidOf('public.slow'), slowly).catch((error: Error) => error);
   await until(async () => (await vacuuming()).length > 0, 5_000);
   expect((await vacuuming())[0]?.application).toBe('novacron:itemised:database/vacuum-tables:public.slow');
   abort.abort('enough');
   await stopped;
+});
 
-  const { server } = await db.survey();
-  expect(server).toMatchObject({ role: 'novacron_maintenance', seesSessions: true, hasStandby: true });
-  expect(db.systemIdentifier).toMatch(/^\d{19}$/);
+describe('a database named by the configuration', () => {
+  const secrets = mockClient(SecretsManagerClient);
+  const openConfigured = async (systemIdentifier?: string) => {
+    const url = new URL(database.urls.maintenance);
+    const secret = {
+      host: '127.0.0.1',
+      port: url.port,
+      dbname: database.name,
+      username: url.username,
+      password: url.password,
+    };
+    secrets.on(GetSecretValueCommand, { SecretId: 'arn:main' }).resolves({ SecretString: JSON.stringify(secret) });
+    vi.stubEnv('DATABASES', JSON.stringify({ main: { secret: 'arn:main', systemIdentifier } }));
+    onTestFinished(() => void vi.unstubAllEnvs());
+    return postgres.open(opening({ target: 'main' }));
+  };
+
+  it('is reached through its secret, and told from others by its system identifier', async () => {
+    const { systemIdentifier, [Symbol.asyncDispose]: close } = await openConfigured();
+    await close();
+    expect(systemIdentifier).toMatch(/^\d{19}$/);
+    await (await openConfigured(systemIdentifier))[Symbol.asyncDispose]();
+  });
+
+  it('D23: is refused when its server has another system identifier: a restored copy', async () => {
+    await expect(openConfigured('7300000000000000001')).rejects.toMatchObject({
+      name: 'Refused',
+      message: expect.stringMatching(
+        /The server of "main" has the system identifier \d+, the configuration knows it as 7300000000000000001/,
+      ),
+    });
+  });
+
+  it('whose secret may not be read is a mistake of the configuration', async () => {
+    secrets.on(GetSecretValueCommand).rejects(Object.assign(new Error('no'), { name: 'AccessDeniedException' }));
+    vi.stubEnv('DATABASES', JSON.stringify({ main: { secret: 'arn:other' } }));
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await expect(postgres.open(opening({ target: 'main' }))).rejects.toMatchObject({
+      name: 'InvalidInput',
+      message: expect.stringContaining('arn:other cannot be read'),
+    });
+  });
 });
 
 describe('D18: no wait without a limit', () => {
