@@ -79,12 +79,9 @@ export function eachOf({
         result.numbers['would'] = (result.numbers['would'] ?? 0) + 1;
         continue;
       }
+      let change: Change;
       try {
-        const change = await act(w);
-        result.done += 1;
-        for (const [name, value] of Object.entries(change.after))
-          result.numbers[name] = (result.numbers[name] ?? 0) + (change.before[name] ?? 0) - value;
-        await keep(w, startedAt, { outcome: 'done', ...change });
+        change = await act(w);
       } catch (error) {
         const reason = (error as Error).message;
         if (signal.aborted) {
@@ -97,7 +94,12 @@ export function eachOf({
           result.failed += 1;
           await keep(w, startedAt, { outcome: 'failed', reason });
         }
+        continue;
       }
+      result.done += 1;
+      for (const [name, value] of Object.entries(change.after))
+        result.numbers[name] = (result.numbers[name] ?? 0) + (change.before[name] ?? 0) - value;
+      await keep(w, startedAt, { outcome: 'done', ...change });
     }
     if (result.left > 0 && mayFitLater === 0) result.outOfTime = true;
     return result;

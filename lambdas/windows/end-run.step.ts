@@ -16,7 +16,7 @@ export const handler = standalone({
   }),
   answer: z.strictObject({ outcome: z.enum(runOutcomes), because: z.string() }),
   uses: { lease: leases },
-  example: { outcome: 'done', because: 'database_optimization done' },
+  example: { outcome: 'done', because: 'all is done: database_optimization' },
   async run({ run: { id }, closer, keepDays }, { lease, table }) {
     const run = await readRun(table, id);
     if (!run?.outcome)

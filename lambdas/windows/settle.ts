@@ -53,7 +53,8 @@ export function settle(
 
   if (window?.status === 'ABORTED')
     return { outcome: 'cancelled', because: `its execution was stopped${said && ` (${said})`}` };
-  if (window && window.status !== 'RUNNING' && window.status !== 'SUCCEEDED')
+  // NotClosed: its work had ended, only the closing broke off, and this is the closing that was taken up.
+  if (window && window.status !== 'RUNNING' && window.status !== 'SUCCEEDED' && window.error !== 'NotClosed')
     return { outcome: 'failed', because: `its execution ended ${window.status}${said && `: ${said}`}` };
   if (run.verdict?.outcome === 'blocked') {
     const reasons = run.verdict.checks
@@ -68,14 +69,22 @@ export function settle(
       because: `it ended before the checklist had a verdict${error ? ` (${error.step}: ${error.error})` : ''}`,
     };
   }
-  if (named('failed', 'stopped').length)
-    return { outcome: 'failed', because: `${list(named('failed', 'stopped'))} failed` };
+  if (named('failed', 'stopped').length) {
+    const parts = [
+      named('failed').length && `${list(named('failed'))} failed`,
+      named('stopped').length && `${list(named('stopped'))} stopped from outside`,
+    ];
+    return { outcome: 'failed', because: parts.filter(Boolean).join('; ') };
+  }
   if (named('deferred', 'skipped').length)
     return {
       outcome: 'deferred',
       because: `${list(named('deferred', 'skipped'))} could not end before ${run.deadline}; the next window goes on`,
     };
-  return { outcome: 'done', because: `${list(named('done')) || 'no operation'} done` };
+  return {
+    outcome: 'done',
+    because: named('done').length ? `all is done: ${list(named('done'))}` : 'there was no operation to run',
+  };
 }
 
 const list = (names: string[]) => names.join(', ');

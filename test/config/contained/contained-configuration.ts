@@ -19,7 +19,12 @@ interface Opening {
   end: Date;
 }
 
-const emulator = { account: '000000000000', region: 'us-east-1', notify: { emails: ['operations@novacron.example'] } };
+const emulator = {
+  account: '000000000000',
+  region: 'us-east-1',
+  buckets: { backups: { name: 'novacron-backups' } },
+  notify: { emails: ['operations@novacron.example'] },
+};
 
 /**
  * Writes a configuration of two daily windows: `longer` opens soon and lasts an hour; `shorter` opens two minutes after it,

@@ -302,7 +302,7 @@ describe('what to do next', () => {
       command: expect.stringContaining(`:${id}'`),
     });
     expect(retry?.command).toBe(
-      "aws stepfunctions start-execution --state-machine-arn 'arn:aws:states:eu-west-1:123456789012:stateMachine:novacron-production-database_optimization' --input '{}'",
+      'aws stepfunctions start-execution --state-machine-arn \'arn:aws:states:eu-west-1:123456789012:stateMachine:novacron-production-database_optimization\' --input \'{"reason":"why you start it"}\'',
     );
     expect(next(failedRecord).at(-1)).toBe(
       'Nothing for the 2 items left over: the next window goes on with them, worst first.',
@@ -358,6 +358,17 @@ describe('the timeline', () => {
       }
     }
     expect(reportOf(open, new Date('2026-11-29T05:00:00Z')).timeline.deadline).toBeCloseTo(63.9, 1);
+  });
+
+  it('draws a run that took only a small part of its window on an axis of its own', () => {
+    const moment = (second: string) => `2026-11-29T02:00:${second}Z`;
+    const steps = failedRecord.steps
+      .slice(0, 2)
+      .map((step) => ({ ...step, startedAt: moment('01.000'), endedAt: moment('03.500') }));
+    const brief = reportOf({ ...failedRecord, steps, items: [] }, new Date(moment('04'))).timeline;
+    expect(brief.deadline).toBeGreaterThan(100);
+    expect(brief.ticks.every(({ label }) => /^02:00:\d\d$/.test(label))).toBe(true);
+    expect(Math.max(...brief.lanes.map(({ bar }) => bar.width))).toBeGreaterThan(50);
   });
 });
 

@@ -1,0 +1,86 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { checkout } from '../local/bare/cache.mjs';
+
+/** `npm test`, or with --full what takes longer: runs its parts one after the other, says how long each took, and counts. */
+const bin = (name: string) => join(checkout, 'node_modules', '.bin', name);
+const env = { PATH: `${join(checkout, 'node_modules', '.bin')}:${process.env['PATH'] ?? ''}` };
+
+interface Counts {
+  passed: number;
+  failed: number;
+}
+interface Part {
+  name: string;
+  run: () => Promise<Counts>;
+}
+
+const command = (name: string, ...args: string[]): Part => ({
+  name,
+  async run() {
+    const { failed } = await execa(bin('node'), [bin(args[0]!), ...args.slice(1)], {
+      cwd: checkout,
+      env,
+      stdio: 'inherit',
+      reject: false,
+    });
+    return failed ? { passed: 0, failed: 1 } : { passed: 1, failed: 0 };
+  },
+});
+
+const suite = (name: string, project: string, ...args: string[]): Part => ({
+  name,
+  async run() {
+    const folder = await mkdtemp(join(tmpdir(), 'novacron-test-'));
+    const outputFile = join(folder, 'results.json');
+    const vitest = [
+      'run',
+      '--project',
+      project,
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${outputFile}`,
+    ];
+    const { failed } = await execa(bin('node'), [bin('vitest'), ...vitest, ...args], {
+      cwd: checkout,
+      env,
+      stdio: 'inherit',
+      reject: false,
+    });
+    const results = await readFile(outputFile, 'utf8').then(
+      (text) => JSON.parse(text) as { numPassedTests: number; numFailedTests: number; numFailedTestSuites: number },
+      () => ({ numPassedTests: 0, numFailedTests: 1, numFailedTestSuites: 0 }),
+    );
+    await rm(folder, { recursive: true });
+    const counted = { passed: results.numPassedTests, failed: results.numFailedTests };
+    // A file that could not be loaded, or an error outside of any test, is a failure too.
+    return failed && counted.failed === 0 ? { ...counted, failed: Math.max(1, results.numFailedTestSuites) } : counted;
+  },
+});
+
+const short: Part[] = [
+  command('types', 'tsc'),
+  command('style', 'prettier', '--check', '--log-level', 'warn', '.'),
+  command('lint', 'eslint', '.'),
+  suite('rules, steps, machines and stacks', 'unit'),
+  suite('the emulator and the databases of one machine', 'local'),
+  // Each file deploys a system of its own; side by side they would compete for the processors that their deadlines are made for.
+  suite('end to end', 'end-to-end', '--no-file-parallelism'),
+];
+const long: Part[] = [suite('what takes longer', 'longer', '--no-file-parallelism')];
+
+const parts = process.argv.includes('--full') ? long : short;
+const total: Counts = { passed: 0, failed: 0 };
+const times: string[] = [];
+for (const { name, run } of parts) {
+  const began = Date.now();
+  const { passed, failed } = await run();
+  total.passed += passed;
+  total.failed += failed;
+  times.push(`${((Date.now() - began) / 1_000).toFixed(1).padStart(7)} s  ${name}: ${passed} passed, ${failed} failed`);
+}
+console.log(`\nOn ${availableParallelism()} processors:\n${times.join('\n')}\n`);
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed || !total.passed ? 1 : 0;
