@@ -7,6 +7,7 @@ import type { Configuration } from './config/load.ts';
 import type { Bundles } from './constructs/bundles.ts';
 import { Machines } from './constructs/machines.ts';
 import { Notices } from './constructs/notices.ts';
+import { Readings } from './constructs/readings.ts';
 import { Steps } from './constructs/steps.ts';
 import { Windows } from './constructs/windows.ts';
 import type { DataStack } from './data-stack.ts';
@@ -55,6 +56,13 @@ export class AutomationStack extends Stack {
       log: logs(`/aws/vendedlogs/states/${names.prefix}`),
     });
     new Windows(this, 'Windows', { configuration, names, key: data.key, watch: functions.get('windows/watch') });
+
+    new Readings(this, 'Readings', {
+      configuration,
+      names,
+      database: functions.get('metrics/read-database-hourly'),
+      platform: functions.get('metrics/read-platform-hourly'),
+    });
 
     for (const step of Object.keys(steps) as StepName[]) machines.node.addDependency(functions.get(step));
   }

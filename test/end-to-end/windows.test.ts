@@ -7,7 +7,7 @@ import { dailyWindows, eventTime, fullMinute } from '../support/daily-windows.ts
 import { startDependency, type Dependency } from '../support/dependency.ts';
 import { eventually, startProduction, type Production } from '../support/production.ts';
 
-/** All three list database_optimization, which is the only operation there is. */
+/** All three list database_optimization. */
 const opens = fullMinute();
 const windows = {
   shorter: { opens, minutes: 30 },

@@ -36,6 +36,7 @@ const actions: Record<string, string[]> = {
   paginateListObjectsV2: ['s3:ListBucket'],
   PutAlarmMuteRuleCommand: ['cloudwatch:PutAlarmMuteRule'],
   GetAlarmMuteRuleCommand: ['cloudwatch:GetAlarmMuteRule'],
+  GetMetricStatisticsCommand: ['cloudwatch:GetMetricStatistics'],
   DeleteAlarmMuteRuleCommand: ['cloudwatch:DeleteAlarmMuteRule'],
 };
 
@@ -66,8 +67,8 @@ describe.each(Object.keys(steps) as StepName[])('the role of %s', (step) => {
     expect([...new Set(granted.filter((action) => !around.test(action)))].sort()).toEqual([...new Set(needed)].sort());
   });
 
-  it('reaches the run table by key: its own record, and lease and occurrences only with the client for them', () => {
-    const hasLease = Object.values(steps[step].spec.uses).some(({ needs }) => needs === 'lease');
+  it('reaches the run table by key: its own record, and leases and what is kept over time only with the clients for them', () => {
+    const has = (capability: string) => Object.values(steps[step].spec.uses).some(({ needs }) => needs === capability);
     const keys = statementsOf(automation, names.functionName(step))
       .filter(({ Action }) => Action.includes('dynamodb:PutItem'))
       .map(({ Condition }) => Condition);
@@ -75,6 +76,10 @@ describe.each(Object.keys(steps) as StepName[])('the role of %s', (step) => {
       'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': prefixes.map((prefix) => `${prefix}#*`) },
     });
     // A transaction over lease, run and occurrence is allowed only by one statement that covers all three.
-    expect(keys).toEqual([leading('RUN', 'HISTORY'), ...(hasLease ? [leading('LEASE', 'OCCURRENCE', 'RUN')] : [])]);
+    expect(keys).toEqual([
+      leading('RUN', 'HISTORY'),
+      ...(has('lease') ? [leading('LEASE', 'OCCURRENCE', 'RUN')] : []),
+      ...(has('series') ? [leading('METRIC', 'SUMMARY')] : []),
+    ]);
   });
 });
