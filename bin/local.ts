@@ -1,7 +1,10 @@
 import { join } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
 import { cacheFolder } from '../local/bare/cache.mjs';
-import { database, startSystem, type System } from '../local/system.ts';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { seedPast } from '../local/novacron/past.ts';
+import { clientSettings, database, startSystem, type System } from '../local/system.ts';
+import { namesOf } from '../lib/names.ts';
 import { fetchReport, runWindow } from '../local/window.ts';
 
 const usage = `npm start [-- options]
@@ -41,6 +44,7 @@ async function main(): Promise<number> {
     const started = await Promise.race([starting, interrupted]);
     if (started === 'interrupted') return await givenUp();
     system = started;
+    await makePast(system);
     const ended = await Promise.race([window(system), interrupted]);
     if (ended === 'interrupted') return await givenUp();
     if (options.keep) {
@@ -60,6 +64,20 @@ async function main(): Promise<number> {
 async function givenUp(): Promise<number> {
   say('Interrupted');
   return 130;
+}
+
+/** Trends need weeks: the report says itself that they are made up. */
+async function makePast({ emulator, cluster }: System): Promise<void> {
+  const environment = 'production';
+  const { runs, days } = await seedPast(
+    {
+      table: namesOf({ environment, account: emulator.account, region: emulator.region }).table,
+      databaseUrl: cluster.primary.url(database),
+      client: new DynamoDBClient(clientSettings(emulator)),
+    },
+    { environment, target: 'novacron', window: options.window },
+  );
+  say(`Seeded a made-up past for the trends of the report: ${runs.length} earlier runs, ${days.length} earlier days`);
 }
 
 /** Runs the window and shows its report; 0 when it ended well. */
