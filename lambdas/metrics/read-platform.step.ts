@@ -20,7 +20,7 @@ export const handler = step({
     done: 1,
     left: 0,
     failed: 0,
-    numbers: { metrics: 2, withoutData: 1, days: 2 },
+    numbers: { metrics: 2, withoutData: 1, daysKept: 2 },
     findings: [
       {
         severity: 'warning',
@@ -40,7 +40,7 @@ export const handler = step({
       findings.push(...metrics.filter(({ name }) => read.gaps.includes(name)).map((one) => gapFinding(one.name, one)));
       return { before: {}, after: {} };
     });
-    const numbers = { ...result.numbers, metrics: metrics.length, withoutData: read.gaps.length, days: read.days };
+    const numbers = { ...result.numbers, metrics: metrics.length, withoutData: read.gaps.length, daysKept: read.days };
     return { ...result, numbers, ...(findings.length && { findings: findings.slice(0, 50) }) };
   },
 });

@@ -155,18 +155,22 @@ const barPlot = (runs: RunTrend[], bars: Bar[], unit = ''): Promise<string> =>
     },
   });
 
+/** The furthest that is drawn, as a power of two: what is beyond lies on the edge, and the table has it. */
+const furthestDrawn = 3;
+
 /** W9. How many times their forecast items took: the scale doubles, so that half and double are as far from right. */
 export function forecastPlot(runs: RunTrend[]): Promise<string> {
+  const [least, most] = [2 ** -furthestDrawn, 2 ** furthestDrawn];
   const known = runs.flatMap(({ place, ratio }) =>
-    ratio === undefined ? [] : [{ place, ratio: Math.max(ratio, 0.01) }],
+    ratio === undefined ? [] : [{ place, ratio: Math.min(most, Math.max(least, ratio)) }],
   );
-  const values = known.map((one, i) => ({
-    ...one,
-    stretch: known.slice(0, i + 1).filter(({ place }, j) => j > 0 && place > known[j - 1]!.place + 1).length,
-  }));
+  let stretch = 0;
+  const values = known.map((one, i) => {
+    if (i > 0 && known[i - 1]!.place + 1 < one.place) stretch += 1;
+    return { ...one, stretch };
+  });
   const furthest = Math.max(1, ...values.map(({ ratio }) => Math.ceil(Math.abs(Math.log2(ratio)))));
   const domain = [2 ** -furthest, 2 ** furthest];
-  const step = Math.ceil(furthest / 2);
   const x = placesOf(runs, 'place');
   const y = {
     field: 'ratio',
@@ -174,7 +178,7 @@ export function forecastPlot(runs: RunTrend[]): Promise<string> {
     scale: { type: 'log', base: 2, domain },
     axis: {
       title: null,
-      values: [-2 * step, -step, 0, step, 2 * step].map((power) => 2 ** power),
+      values: [-furthest, 0, furthest].map((power) => 2 ** power),
       labelExpr: `datum.value < 1 ? '1/' + format(1 / datum.value, 'd') : format(datum.value, 'd') + ' ×'`,
     },
   } as const;

@@ -23,7 +23,7 @@ export function summaryOf(
     ...(run.window && { window: run.window }),
     openedAt: run.openedAt,
     outcome: settled.outcome,
-    minutes: (Date.parse(end) - Date.parse(run.openedAt)) / 60_000,
+    minutes: minutesBetween(run.openedAt, end),
     operations: settled.results.map(({ operation, outcome }) => ({
       operation,
       outcome,
@@ -35,11 +35,16 @@ export function summaryOf(
   };
 }
 
+/** Items that take less, and were not expected to take more, decide no window's end: their error says nothing. Minutes. */
+const worthAForecast = 1;
+
 /** How many times its forecast an item took, the median over the items done: 1 is right, 2 took twice as long. */
 export function forecastRatio(items: readonly ItemItem[]): RunSummary['forecast'] {
   const ratios = items
     .filter(({ outcome, endedAt, forecastMinutes }) => outcome === 'done' && endedAt && forecastMinutes > 0)
-    .map((item) => (Date.parse(item.endedAt!) - Date.parse(item.startedAt)) / 60_000 / item.forecastMinutes)
+    .map((item) => ({ took: minutesBetween(item.startedAt, item.endedAt!), forecast: item.forecastMinutes }))
+    .filter(({ took, forecast }) => Math.max(took, forecast) > worthAForecast)
+    .map(({ took, forecast }) => took / forecast)
     .toSorted((a, b) => a - b);
   if (ratios.length === 0) return undefined;
   const middle = (ratios.length - 1) / 2;
@@ -47,4 +52,5 @@ export function forecastRatio(items: readonly ItemItem[]): RunSummary['forecast'
 }
 
 const keyOf = ({ step, target = '' }: { step: string; target?: string }) => `${step}#${target}`;
+const minutesBetween = (from: string, to: string) => (Date.parse(to) - Date.parse(from)) / 60_000;
 const later = (one: string, other: string) => (other > one ? other : one);

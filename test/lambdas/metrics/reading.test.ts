@@ -193,7 +193,7 @@ describe('O1: reading the platform', () => {
       { metrics: [], keepDays: 400 },
       contextOf<typeof readPlatformStep>({ cloudwatch, series: seriesOn(table), each, run }),
     );
-    expect(result).toEqual({ done: 0, left: 0, failed: 0, numbers: { metrics: 0, withoutData: 0, days: 0 } });
+    expect(result).toEqual({ done: 0, left: 0, failed: 0, numbers: { metrics: 0, withoutData: 0, daysKept: 0 } });
     expect([items, asked]).toEqual([[], []]);
   });
 });

@@ -97,6 +97,12 @@ describe('W9: how many times their forecast items took', () => {
     expect(forecastRatio(items)).toEqual({ items: items.length, ratio });
   });
 
+  it('leaves out what takes seconds: a forecast is never so short', () => {
+    const brief = item('done', 0.01, { forecastMinutes: 1 });
+    expect(forecastRatio([brief])).toBeUndefined();
+    expect(forecastRatio([brief, item('done', 3, { forecastMinutes: 0.5 })])).toEqual({ items: 1, ratio: 6 });
+  });
+
   it('leaves out what was not done, has not ended, or had no forecast', () => {
     const items = [
       item('failed'),
