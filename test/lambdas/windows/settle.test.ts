@@ -91,8 +91,8 @@ describe('W13: how the run came out', () => {
   const notClosed = execution({ status: 'FAILED', error: 'NotClosed', cause: 'The run could not be closed' });
 
   it.each([
-    ['every operation done', running, passed, [answer('done')], 'done', 'database_optimization done'],
-    ['no operation at all', running, passed, [], 'done', 'no operation done'],
+    ['every operation done', running, passed, [answer('done')], 'done', 'all is done: database_optimization'],
+    ['no operation at all', running, passed, [], 'done', 'there was no operation to run'],
     [
       'an operation left work over',
       running,
@@ -173,7 +173,7 @@ describe('W13: how the run came out', () => {
       passed,
       [answer('done')],
       'done',
-      'database_optimization done',
+      'all is done: database_optimization',
     ],
     [
       'only the closing of a blocked run broke',
@@ -183,7 +183,14 @@ describe('W13: how the run came out', () => {
       'blocked',
       'the checklist blocked it: backup is fresh: it is 30 hours old',
     ],
-    ['nothing is known of its execution', undefined, passed, [answer('done')], 'done', 'database_optimization done'],
+    [
+      'nothing is known of its execution',
+      undefined,
+      passed,
+      [answer('done')],
+      'done',
+      'all is done: database_optimization',
+    ],
   ] as const)('%s', (_case, window, verdict, results, outcome, because) => {
     expect(settle(run(verdict), window, [...results], [])).toEqual({ outcome, because });
   });
