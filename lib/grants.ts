@@ -22,8 +22,8 @@ export interface Grant {
   environment?: Record<string, string>;
   /** It is reached inside the VPC; a function there may call only the AWS services that have an endpoint. */
   inVpc?: boolean;
-  /** AWS services that the client calls, as endpoint names. */
-  services: string[];
+  /** AWS services that the client calls, by the names of their endpoints. */
+  services: NonNullable<Configuration['network']>['endpoints'];
 }
 
 const allow = (actions: string[], resources: string[], conditions?: Record<string, Record<string, unknown>>) =>
@@ -44,9 +44,9 @@ const items = (tableArn: string, ...prefixes: string[]) =>
     { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': prefixes.map((prefix) => `${prefix}#*`) } },
   );
 
-/** The run's own record: every function has it, and nothing more without a capability. */
+/** The run's own record and the history of items: every function has it, and nothing more without a capability. */
 export const record = ({ names: { tableArn }, key }: Pick<Platform, 'names' | 'key'>): Grant => ({
-  statements: [items(tableArn, 'RUN'), useKey(key)],
+  statements: [items(tableArn, 'RUN', 'HISTORY'), useKey(key)],
   services: ['dynamodb'],
 });
 
@@ -78,8 +78,9 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     services: ['secretsmanager'],
   }),
 
+  // A transaction over items of several kinds is allowed only by one statement that covers all of their keys.
   lease: ({ names: { tableArn }, build }) => ({
-    statements: [items(tableArn, 'LEASE', 'OCCURRENCE')],
+    statements: [items(tableArn, 'LEASE', 'OCCURRENCE', 'RUN')],
     environment: { BUILD: build },
     services: ['dynamodb'],
   }),
@@ -112,7 +113,7 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     return {
       statements: [
         allow(['s3:ListBucket'], [bucket], prefix ? { StringLike: { 's3:prefix': [`${prefix}*`] } } : undefined),
-        allow(['s3:GetObject', 's3:GetObjectAttributes'], [`${bucket}/${prefix}*`]),
+        allow(['s3:GetObject'], [`${bucket}/${prefix}*`]),
         ...(keyArn ? [allow(['kms:Decrypt'], [keyArn])] : []),
       ],
       environment: { BACKUPS_BUCKET: name, BACKUPS_PREFIX: prefix },

@@ -72,7 +72,7 @@ export function ledgerOf(
         const written = await table.write([
           runIs(run, 'open'),
           {
-            Put: { TableName: undefined, Item: { ...key, ...entry }, ConditionExpression: 'attribute_not_exists(pk)' },
+            Put: { Item: { ...key, ...entry }, ConditionExpression: 'attribute_not_exists(pk)' },
           },
         ]);
         if (!written) await refuse(kind, target);
@@ -90,7 +90,6 @@ const set = (
   values: Record<string, unknown>,
 ): Write => ({
   Update: {
-    TableName: undefined,
     Key,
     UpdateExpression: `set #state = :state${Object.keys(values)
       .map((name) => `, #${name} = :${name}`)

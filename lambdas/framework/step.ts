@@ -4,6 +4,7 @@ import * as z from 'zod';
 import type { Clients, Opened } from './client.ts';
 import { Deadline } from './deadline.ts';
 import { eachOf, type Each } from './each.ts';
+import { historyOf } from './history.ts';
 import { ledgerOf, type Ledger } from './ledger.ts';
 import {
   checked,
@@ -93,6 +94,7 @@ export function step<I extends z.ZodType, C extends Clients>(spec: StepSpec<I, C
       dryRun: run.dryRun,
       each: eachOf({
         record,
+        history: historyOf(table, run.environment, stepName(), target),
         deadline,
         runDeadline: new Deadline(new Date(run.deadline)),
         signal: stop.signal,

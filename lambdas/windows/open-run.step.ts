@@ -12,20 +12,20 @@ import { closeLost } from './lost-run.ts';
 import { planRun, type Plan } from './plan-run.ts';
 import { tagOf } from './tag.ts';
 
-/** What starts a run; by hand all that a person types into the console. */
+/** What starts a run; by hand all that a person types into the console. What it means is for planRun to judge. */
 const Request = z.strictObject({
   /** A window of the configuration. */
   window: z.string().optional(),
   /** Operations to run, in this order, instead of the window's own. */
-  operations: z.array(z.string()).min(1).optional(),
+  operations: z.array(z.string()).optional(),
   /** When to end at the latest, ISO 8601 UTC. */
-  until: z.iso.datetime().optional(),
+  until: z.string().optional(),
   /** Say what would be done, and change nothing. */
   dryRun: z.boolean().default(false),
   /** Why; required by hand. */
-  reason: z.string().min(1).max(500).optional(),
+  reason: z.string().max(500).optional(),
   /** The schedule's own: the time of the event that started it. */
-  time: z.iso.datetime().optional(),
+  time: z.string().optional(),
 });
 
 const Answer = z.strictObject({
@@ -83,13 +83,22 @@ export const handler = standalone({
     const own = await readRun(table, id);
     if (own) return answer('open', 'this execution holds the lease already', own);
 
-    const plan = planRun(request, settings, now);
-    if ('refused' in plan) {
-      if (plan.refused === 'late') return answer('late', plan.message, id);
-      throw new StepError('InvalidInput', `${plan.field}: ${plan.message}`);
+    const planned = planRun(request, settings, now);
+    if ('refused' in planned) {
+      if (planned.refused === 'late') return answer('late', planned.message, id);
+      throw new StepError('InvalidInput', `${planned.field}: ${planned.message}`);
     }
 
     const bound = (window: string, time: string) => boundTo(lease, table, environment, window, time);
+    const contained = await Promise.all(
+      planned.merged.map(async ({ window, occurrence: time }) => ({ window, time, bound: await bound(window, time) })),
+    );
+    const settled = contained.filter(({ bound }) => bound?.run && hasServed(bound.run));
+    const merged = contained.filter((one) => !settled.includes(one));
+    const listing = [planned.window, ...merged.map(({ window }) => window)];
+    const still = settings.windows.filter(({ name }) => listing.includes(name)).flatMap(({ operations }) => operations);
+    const plan = withoutSettled(planned, settled, still);
+
     const held = await lease.read(environment, 'maintenance');
     const opening = decideOpening({
       now,
@@ -109,26 +118,15 @@ export const handler = standalone({
           ? answer('merged', opening.because, id)
           : answer('late', `no time is left: ${opening.because}`, id);
       case 'open': {
-        const merged = await Promise.all(
-          plan.merged.map(async ({ window, occurrence: time }) => ({ window, time, bound: await bound(window, time) })),
-        );
-        const settled = merged.filter(({ bound }) => bound?.run && hasServed(bound.run));
         const bind = [
           ...(plan.window && plan.occurrence && opening.binds
             ? [{ window: plan.window, time: plan.occurrence, from: opening.from }]
             : []),
           ...merged
-            .filter((m) => !plan.dryRun && !settled.includes(m))
+            .filter(() => !plan.dryRun)
             .map(({ window, time, bound }) => ({ window, time, from: bound?.occurrence.run })),
         ];
-        const own = settings.windows.find((window) => window.name === plan.window)?.operations ?? [];
-        const run = runOf(withoutSettled(plan, settled, own), {
-          id,
-          execution,
-          environment,
-          epoch: held.epoch + 1,
-          now,
-        });
+        const run = runOf(plan, { id, execution, environment, epoch: held.epoch + 1, now });
         // Where somebody was faster nothing is written, and the next call sees what they did.
         const taken = await lease.open('maintenance', held, run, bind);
         return taken

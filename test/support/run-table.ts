@@ -24,9 +24,12 @@ export const it = test
     });
     return client;
   })
-  .extend('table', async ({ dynamo }) => makeTable(dynamo));
+  .extend('tableName', async ({ dynamo }) => makeTable(dynamo))
+  .extend('table', async ({ dynamo, tableName }) =>
+    tableOn(DynamoDBDocumentClient.from(dynamo, { marshallOptions: { removeUndefinedValues: true } }), tableName),
+  );
 
-async function makeTable(client: DynamoDBClient): Promise<Table> {
+async function makeTable(client: DynamoDBClient): Promise<string> {
   const TableName = `runs-${randomUUID()}`;
   await client.send(
     new CreateTableCommand({
@@ -43,7 +46,7 @@ async function makeTable(client: DynamoDBClient): Promise<Table> {
     }),
   );
   await waitUntilTableExists({ client, maxWaitTime: 5, minDelay: 1 }, { TableName });
-  return tableOn(DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } }), TableName);
+  return TableName;
 }
 
 const executionOf = (id: string) => `arn:aws:states:us-east-1:000000000000:execution:novacron-production-window:${id}`;
@@ -74,6 +77,6 @@ export function aRun(id: string, over: Partial<Run> = {}): Run {
 
 /** Puts a run into the table as it is, without a lease. */
 export async function put(table: Table, run: Run): Promise<Run> {
-  await table.write([{ Put: { TableName: undefined, Item: { ...keys.run(run.id), ...run } } }]);
+  await table.write([{ Put: { Item: { ...keys.run(run.id), ...run } } }]);
   return run;
 }

@@ -359,14 +359,6 @@ describe('the timeline', () => {
     }
     expect(reportOf(open, new Date('2026-11-29T05:00:00Z')).timeline.deadline).toBeCloseTo(63.9, 1);
   });
-});
-
-it('the keys of a report are those of the month in which its run opened', () => {
-  expect(reportKeys(failedRecord.run)).toEqual({
-    html: `reports/production/2026/11/${id}/report.html`,
-    text: `reports/production/2026/11/${id}/report.txt`,
-    record: `reports/production/2026/11/${id}/record.json`,
-  });
 
   it('draws a run that took only a small part of its window on an axis of its own', () => {
     const moment = (second: string) => `2026-11-29T02:00:${second}Z`;
@@ -377,5 +369,13 @@ it('the keys of a report are those of the month in which its run opened', () => 
     expect(brief.deadline).toBeGreaterThan(100);
     expect(brief.ticks.every(({ label }) => /^02:00:\d\d$/.test(label))).toBe(true);
     expect(Math.max(...brief.lanes.map(({ bar }) => bar.width))).toBeGreaterThan(50);
+  });
+});
+
+it('the keys of a report are those of the month in which its run opened', () => {
+  expect(reportKeys(failedRecord.run)).toEqual({
+    html: `reports/production/2026/11/${id}/report.html`,
+    text: `reports/production/2026/11/${id}/report.txt`,
+    record: `reports/production/2026/11/${id}/record.json`,
   });
 });
