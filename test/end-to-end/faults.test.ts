@@ -1,31 +1,17 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DeleteAlarmMuteRuleCommand,
   GetAlarmMuteRuleCommand,
   PutAlarmMuteRuleCommand,
 } from '@aws-sdk/client-cloudwatch';
-import { DisableRuleCommand, EnableRuleCommand } from '@aws-sdk/client-eventbridge';
 import { InvokeCommand } from '@aws-sdk/client-lambda';
 import { ListObjectVersionsCommand } from '@aws-sdk/client-s3';
-import { DescribeStateMachineCommand, UpdateStateMachineCommand } from '@aws-sdk/client-sfn';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StepName } from '../../lambdas/registry.ts';
 import { reportKeys } from '../../lambdas/reports/report-keys.ts';
-import {
-  childOf,
-  expectClosed,
-  history,
-  isClosed,
-  isIn,
-  muteRules,
-  reportOf,
-  stopIn,
-  type Ending,
-} from '../support/faults.ts';
+import { expectClosed, isClosed, isIn, muteRules, reportOf, stopIn, type Ending } from '../support/faults.ts';
 import * as faulty from '../support/faulty-code.ts';
-import { limitTime, replaceCode } from '../support/function-code.ts';
+import { fault, limitTask } from '../support/injecting.ts';
 import { installGates, type Gates } from '../support/gates.ts';
 import { openNow } from '../support/open-now.ts';
 import { eventually, startProduction, type Production } from '../support/production.ts';
@@ -47,29 +33,6 @@ const soon = () => new Date(Date.now() + 10 * 60_000).toISOString();
 const stepOf = async (execution: string, step: StepName) =>
   (await production.run(execution)) && (await production.record(execution)).steps.find((one) => one.step === step);
 
-/** Deploys other code for the rest of the test. */
-async function fault(step: StepName, source: string, seconds?: number) {
-  const undo = [await replaceCode(production, step, source)];
-  if (seconds) undo.push(await limitTime(production, step, seconds));
-  onTestFinished(async () => {
-    for (const one of undo) await one[Symbol.asyncDispose]();
-  }, 30_000);
-}
-
-/** Changes one time limit in a deployed machine for the rest of the test: nobody waits for a quarter of an hour. */
-async function limitTask(machine: string, state: string, seconds: number) {
-  const stateMachineArn = production.names.machineArn(machine);
-  const { definition } = await production.sfn.send(new DescribeStateMachineCommand({ stateMachineArn }));
-  const set = (definition: string) =>
-    production.sfn.send(new UpdateStateMachineCommand({ stateMachineArn, definition }));
-  const changed = JSON.parse(definition!, (key, value) =>
-    key === state ? { ...value, TimeoutSeconds: seconds } : value,
-  ) as object;
-  expect(JSON.stringify(changed)).not.toBe(definition);
-  await set(JSON.stringify(changed));
-  onTestFinished(() => set(definition!).then(() => {}));
-}
-
 const failed: Ending = { outcome: 'failed', because: /^database_optimization failed/, notices: ['start', 'failure'] };
 const cancelled: Ending = {
   outcome: 'cancelled',
@@ -82,109 +45,6 @@ const blocked: Ending = {
   because: /^the checklist blocked it/,
   notices: ['start', 'blocked', 'failure'],
 };
-
-describe('W13: a step that fails', () => {
-  const failures: { what: string; source: string; seconds?: number; reason: RegExp }[] = [
-    { what: 'throws', source: faulty.throwing('no such relation'), reason: /^Error: .*no such relation/ },
-    { what: 'refuses', source: faulty.throwing('it is a standby', 'Refused'), reason: /^Refused: .*it is a standby/ },
-    { what: 'takes longer than its function may', source: faulty.hanging(), seconds: 1, reason: /^Sandbox\.Timedout/ },
-    {
-      what: 'is killed with its process, again and again',
-      source: faulty.killed(),
-      reason: /^Lambda\.Unknown: .*signal: killed/,
-    },
-  ];
-  it.each(failures)('that $what fails its operation, with the reason', async ({ source, seconds, reason }) => {
-    await fault(vacuum, source, seconds);
-    const execution = await start('a step fails');
-    await expectClosed(production, execution, failed);
-    const [operation] = (await production.run(execution))!.results!;
-    expect(operation).toMatchObject({
-      outcome: 'failed',
-      steps: [{ step: vacuum, target: 'novacron', outcome: 'failed' }],
-    });
-    expect(operation!.steps[0]!.reason).toMatch(reason);
-    expect(await production.ended(execution)).toMatchObject({ status: 'FAILED', error: 'Failed' });
-  });
-
-  it('for one of its items fails its operation, and does the others', async () => {
-    await fault(vacuum, faulty.failingFor('orders'));
-    const execution = await start('an item fails');
-    await expectClosed(production, execution, failed);
-    const { items } = await production.record(execution);
-    expect(items.map(({ item, outcome }) => `${item} ${outcome}`).sort()).toEqual([
-      'a done',
-      'b done',
-      'orders failed',
-    ]);
-    expect(await reportOf(production, execution)).toMatch(/this one cannot be done/i);
-  });
-
-  it('by an answer that its machine cannot use breaks the operation, and the run says so', async () => {
-    await fault(vacuum, faulty.answering({ failed: 'some' }));
-    const execution = await start('an answer is of no use');
-    await expectClosed(production, execution, failed);
-    const [operation] = (await production.run(execution))!.results!;
-    expect(operation!.reason).toMatch(/^failed: States\./);
-  });
-
-  it('by an answer of more than 256 KiB breaks the operation, which nothing can catch, and the run says so', async () => {
-    await fault(vacuum, faulty.answeringBytes(300_000));
-    const execution = await start('an answer is too large');
-    await expectClosed(production, execution, failed);
-    const [operation] = (await production.run(execution))!.results!;
-    expect(operation!.reason).toMatch(/^failed: States\.DataLimitExceeded/);
-  });
-
-  it('by a check that answers more than 256 KiB breaks the window itself: the rule on its end closes the run', async () => {
-    await fault(backup, faulty.answeringBytes(300_000));
-    const execution = await start('a check answers too much');
-    expect(await production.ended(execution)).toMatchObject({ status: 'FAILED', error: 'States.DataLimitExceeded' });
-    await expectClosed(production, execution, {
-      ...failed,
-      because: /^its execution ended FAILED: States\.DataLimitExceeded/,
-    });
-  });
-
-  it('by taking longer than its task may: the lease is kept until the function, which works on, has ended', async () => {
-    await fault(vacuum, faulty.busyFor(8), 20);
-    await limitTask('database_optimization', 'Run step', 2);
-    const execution = await start('a task takes too long');
-    const operation = await childOf(production, execution, 'database_optimization');
-    await production.ended(operation);
-    expect((await stepOf(execution, vacuum))!.endedAt).toBeUndefined();
-    expect(await production.lease()).toMatchObject({ holder: execution });
-    await expectClosed(production, execution, failed);
-    expect((await stepOf(execution, vacuum))!.endedAt).toBeDefined();
-    expect((await production.run(execution))!.results![0]!.steps[0]!.reason).toMatch(/^States\.Timeout/);
-  });
-});
-
-describe('D19: a function whose process is killed while it works', () => {
-  it('is called again once its call can no longer be at work, and nothing is lost', async () => {
-    const once = join(production.folder, 'kill-once');
-    await writeFile(once, '');
-    await fault(vacuum, faulty.killedOnce(once), 8);
-    const execution = await start('a process is killed');
-    await expectClosed(production, execution, done);
-    const killed = (await history(production, await operationOf(execution))).find(({ type }) => type === 'TaskFailed');
-    expect(killed?.taskFailedEventDetails?.error).toBe('Lambda.Unknown');
-    expect((await stepOf(execution, vacuum))!.calls).toBe(2);
-  });
-
-  it('and whose window is stopped: the lease is free once its function could not be working any more, not before', async () => {
-    await fault(vacuum, faulty.killedAtWork(), 8);
-    const execution = await start('a process is killed unseen');
-    await eventually(() => stepOf(execution, vacuum), 30, 'no call');
-    await stopIn(production, execution, 'Run operation');
-    const [call] = await production.table.query(`RUN#${execution.split(':').at(-1)}`, `CALL#${vacuum}`);
-    expect(call).toBeDefined();
-    await expectClosed(production, execution, cancelled);
-    expect((await production.run(execution))!.closedAt! > (call!['until'] as string)).toBe(true);
-  });
-
-  const operationOf = async (execution: string) => (await production.run(execution))!.operations[0]!.execution;
-});
 
 describe('a function that goes on after its window was stopped', () => {
   const rulesSoon = async () => {
@@ -200,7 +60,7 @@ describe('a function that goes on after its window was stopped', () => {
   };
 
   it('without the fence: it changes the world while nobody holds the lease', async () => {
-    await fault('windows/mute-alarms', faulty.writingUnfenced(12));
+    await fault(production, 'windows/mute-alarms', faulty.writingUnfenced(12));
     const execution = await stopWhileItWrites();
     await isClosed(production, execution);
     expect(await rulesSoon()).toBeGreaterThan(0);
@@ -211,7 +71,7 @@ describe('a function that goes on after its window was stopped', () => {
   });
 
   it('in a step of ours, without the ledger: the lease is kept until it has ended', async () => {
-    await fault('windows/mute-alarms', faulty.writingOn(6, { ledger: false }));
+    await fault(production, 'windows/mute-alarms', faulty.writingOn(6, { ledger: false }));
     const execution = await stopWhileItWrites();
     await isClosed(production, execution);
     expect(await rulesSoon()).toBe(0);
@@ -224,7 +84,7 @@ describe('a function that goes on after its window was stopped', () => {
   });
 
   it('in a step of ours that changes by the ledger: it is refused at once, and what it had changed is taken back', async () => {
-    await fault('windows/mute-alarms', faulty.writingOn(60, { ledger: true }));
+    await fault(production, 'windows/mute-alarms', faulty.writingOn(60, { ledger: true }));
     const execution = await stopWhileItWrites();
     await expectClosed(production, execution, cancelled);
     expect(await rulesSoon()).toBe(0);
@@ -239,7 +99,7 @@ describe('a function that goes on after its window was stopped', () => {
 
 describe('C0: a check that cannot be asked blocks the run, with the reason', () => {
   it('because it throws', async () => {
-    await fault(backup, faulty.throwing('the bucket is gone'));
+    await fault(production, backup, faulty.throwing('the bucket is gone'));
     const execution = await start('a check throws', { until: soon() });
     await expectClosed(production, execution, {
       ...blocked,
@@ -250,14 +110,14 @@ describe('C0: a check that cannot be asked blocks the run, with the reason', () 
   });
 
   it('because its function takes too long', async () => {
-    await fault(backup, faulty.hanging(), 1);
+    await fault(production, backup, faulty.hanging(), 1);
     const execution = await start('a check hangs', { until: soon() });
     await expectClosed(production, execution, { ...blocked, because: /it could not be asked: Sandbox\.Timedout/ });
   });
 
   it('because its task takes too long: the lease is kept until the function has ended', async () => {
-    await fault(backup, faulty.busyFor(6), 20);
-    await limitTask('window', 'Ask', 2);
+    await fault(production, backup, faulty.busyFor(6), 20);
+    await limitTask(production, 'window', 'Ask', 2);
     const execution = await start('a check hangs', { until: soon() });
     await expectClosed(production, execution, { ...blocked, because: /it could not be asked: States\.Timeout/ });
     expect((await stepOf(execution, backup))!.endedAt).toBeDefined();
@@ -351,19 +211,12 @@ describe('W17: alarms are muted while a run lives, and only then', () => {
     return JSON.parse(Buffer.from(answer.Payload!).toString()) as unknown;
   };
 
-  it('the watch extends them by its own rule, and they are gone at the end', async () => {
+  it('they are there while it works, and gone at the end', async () => {
     const { gate, execution, rule } = await held('lives a while');
-    const first = await ruleOf(rule);
-    expect(first.MuteTargets?.AlarmNames).toEqual(['novacron-database-latency', 'novacron-replication-lag']);
-    const later = await eventually(
-      async () => {
-        const { Rule } = await ruleOf(rule);
-        return Rule!.Schedule!.Expression! > first.Rule!.Schedule!.Expression! ? Rule : undefined;
-      },
-      125,
-      'the mute was not extended',
-    );
-    expect(later.Schedule).toMatchObject({ Duration: 'PT10M' });
+    expect((await ruleOf(rule)).MuteTargets?.AlarmNames).toEqual([
+      'novacron-database-latency',
+      'novacron-replication-lag',
+    ]);
     await gate.open();
     await expectClosed(production, execution, done);
   });
@@ -385,23 +238,5 @@ describe('W17: alarms are muted while a run lives, and only then', () => {
     await production.cloudwatch.send(new DeleteAlarmMuteRuleCommand({ AlarmMuteRuleName: rule }));
     await production.ended(execution);
     await production.notices();
-  });
-});
-
-describe('when the rule on the end of a window does not fire', () => {
-  it('windows/watch closes the run within two minutes, by its own rule', async () => {
-    const Name = `${production.names.prefix}-run-ended`;
-    await production.events.send(new DisableRuleCommand({ Name }));
-    onTestFinished(() => production.events.send(new EnableRuleCommand({ Name })).then(() => {}));
-    await using gate = await gates.close(vacuum, 'before');
-    const execution = await start('its end is not heard');
-    await gate.reached();
-    await stopIn(production, execution, 'Run operation');
-    await sleep(2_000);
-    if (new Date().getUTCSeconds() > 4) expect(await production.run(execution)).toMatchObject({ state: 'open' });
-    await expectClosed(production, execution, { ...cancelled, within: 120 });
-    const closer = (await production.run(execution))!.closer!;
-    expect(closer.split(':').at(-1)).toMatch(/^lost-/);
-    await gate.open();
   });
 });
