@@ -3,29 +3,41 @@ import * as z from 'zod';
 import { alarms } from '../clients/alarms.ts';
 import { required } from '../clients/aws-error.ts';
 import { executions, type Executions } from '../clients/executions.ts';
+import { changeCalendars } from '../clients/change-calendar.ts';
 import { leases } from '../clients/lease.ts';
+import { notices } from '../clients/notices.ts';
+import { outbox } from '../clients/outbox.ts';
 import { readLedger } from '../framework/ledger.ts';
 import { readRun, type Lease } from '../framework/lease.ts';
 import { count, metrics } from '../framework/metrics.ts';
 import { Environment, type Run } from '../framework/run.ts';
 import { standalone } from '../framework/step.ts';
 import { closeLost, isLost } from './lost-run.ts';
+import { Planning } from './planning.ts';
+import { sendDueNotices } from './send-due-notices.ts';
 
 /**
- * Once a minute: closes the run whose execution has ended without closing it, extends the mutes of the one that lives (W17), and
- * shows that it is alive itself: its silence raises an alarm.
+ * Once a minute: closes the run whose execution has ended without closing it, extends the mutes of the one that lives (W17),
+ * sends the advance notices that are due (W10), and shows that it is alive itself: its silence raises an alarm.
  */
 export const handler = standalone({
-  input: z.strictObject({ environment: Environment }),
-  answer: z.strictObject({ run: z.string().optional(), did: z.enum(['nothing', 'extended', 'closed', 'waited']) }),
-  uses: { sfn: executions, lease: leases, cloudwatch: alarms },
-  example: { run: 'e6a1b2c3', did: 'extended' },
-  async run({ environment }, { sfn, lease, cloudwatch, table }) {
+  input: z.strictObject({ environment: Environment, planning: Planning }),
+  answer: z.strictObject({
+    run: z.string().optional(),
+    did: z.enum(['nothing', 'extended', 'closed', 'waited']),
+    sent: z.array(z.string()),
+    dropped: z.array(z.string()),
+  }),
+  uses: { sfn: executions, lease: leases, cloudwatch: alarms, notices, outbox, calendars: changeCalendars },
+  example: { run: 'e6a1b2c3', did: 'extended', sent: ['weekly of 2026-12-06T02:00:00.000Z'], dropped: [] },
+  async run({ environment, planning }, { sfn, lease, cloudwatch, table, ...means }) {
     const now = new Date();
     const held = await lease.read(environment, 'maintenance');
     const did = held.run ? await look(held) : ('nothing' as const);
     metrics(environment, (to) => count(to, 'WatchAlive'));
-    return { ...(held.run && { run: held.run }), did };
+    // The last, so that a notice that cannot be sent keeps nothing else from being looked after.
+    const told = await sendDueNotices(environment, planning, { ...means, now });
+    return { ...(held.run && { run: held.run }), did, ...told };
 
     async function look({ run: id, holder, since }: Lease) {
       const run = await readRun(table, id!);
