@@ -34,7 +34,7 @@ export function historyOf(
     async add(item, known, sample) {
       const samples = [sample, ...known].slice(0, kept);
       const expires = Math.floor(Date.parse(sample.at) / 1_000) + keepDays * 86_400;
-      await table.write([{ Put: { TableName: undefined, Item: { ...key(item), samples, expires } } }]);
+      await table.write([{ Put: { Item: { ...key(item), samples, expires } } }]);
     },
   };
 }

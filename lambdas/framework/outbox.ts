@@ -58,7 +58,7 @@ export function outboxOn(table: Table): Outbox {
     entry: Omit<OutboxEntry, 'id'> & { expires?: number },
     condition: object = {},
   ): Write => ({
-    Put: { TableName: undefined, Item: { ...keyOf(key), id: noticeId(key), ...entry }, ...condition },
+    Put: { Item: { ...keyOf(key), id: noticeId(key), ...entry }, ...condition },
   });
   const settle = async (key: OutboxKey, entry: Omit<OutboxEntry, 'id' | 'at'>, now: Date) => {
     const expires = Math.floor(now.getTime() / 1_000) + kept;
@@ -89,7 +89,7 @@ export function outboxOn(table: Table): Outbox {
     },
     async looked(environment, upTo) {
       const Item = { ...keys.looked(environment), at: upTo.toISOString() };
-      await table.write([{ Put: { TableName: undefined, Item } }]);
+      await table.write([{ Put: { Item } }]);
     },
   };
 }

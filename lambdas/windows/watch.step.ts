@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { alarms } from '../clients/alarms.ts';
 import { required } from '../clients/aws-error.ts';
@@ -9,7 +10,7 @@ import { outbox } from '../clients/outbox.ts';
 import { readLedger } from '../framework/ledger.ts';
 import { readRun, type Lease } from '../framework/lease.ts';
 import { count, metrics } from '../framework/metrics.ts';
-import { Environment } from '../framework/run.ts';
+import { Environment, type Run } from '../framework/run.ts';
 import { standalone } from '../framework/step.ts';
 import { closeLost, isLost } from './lost-run.ts';
 import { Planning } from './planning.ts';
@@ -46,12 +47,18 @@ export const handler = standalone({
         return 'closed' as const;
       }
       if (run?.state !== 'open' || run.dryRun) return 'waited' as const;
-      const muted = (await readLedger(table, run.id)).filter(
-        (entry) => entry.kind === 'alarm-mute' && entry.state === 'done',
-      );
-      for (const { target, after } of muted)
-        await cloudwatch.mute(target, after as string[], `Maintenance run ${run.id} works`, now);
+      await extendMutes(run);
       return 'extended' as const;
+    }
+
+    /** What somebody else changed since is theirs. A run that begins to close meanwhile may have unmuted already: then so does this. */
+    async function extendMutes(run: Run) {
+      for (const { kind, state, target, after } of await readLedger(table, run.id)) {
+        if (kind !== 'alarm-mute' || state !== 'done') continue;
+        if (!isDeepStrictEqual(await cloudwatch.muted(target), after)) continue;
+        await cloudwatch.mute(target, after as string[], `Maintenance run ${run.id} works`, now);
+        if ((await readRun(table, run.id))?.state !== 'open') await cloudwatch.unmute(target);
+      }
     }
   },
 });
