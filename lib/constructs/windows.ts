@@ -36,7 +36,7 @@ export class Windows extends Construct {
       },
     });
     const undelivered = new Queue(this, 'Undelivered', {
-      queueName: `${names.prefix}-undelivered-events`,
+      queueName: names.undeliveredQueue,
       encryption: QueueEncryption.KMS,
       encryptionMasterKey: key,
       retentionPeriod: Duration.days(14),
@@ -90,11 +90,19 @@ export class Windows extends Construct {
 
     new Rule(this, 'Watch', {
       ruleName: `${names.prefix}-watch`,
-      description: 'Once a minute: closes lost runs, extends mutes, shows that the automation is alive',
+      description:
+        'Once a minute: finds missed and overrunning windows, closes lost runs, extends mutes, shows that it is alive',
       schedule: Schedule.rate(Duration.minutes(1)),
       targets: [
         new LambdaFunction(watch, {
-          event: RuleTargetInput.fromObject({ input: { environment: configuration.environment } }),
+          event: RuleTargetInput.fromObject({
+            input: {
+              environment: configuration.environment,
+              windows: configuration.windows.flatMap(({ name, cron, minutes }) =>
+                cron && minutes ? { name, cron, minutes } : [],
+              ),
+            },
+          }),
           maxEventAge: Duration.minutes(1),
           retryAttempts: 0,
         }),

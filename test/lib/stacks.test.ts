@@ -225,7 +225,9 @@ describe.each(environments)('automation of %s', (environment) => {
     automation.hasResourceProperties('AWS::SNS::Topic', { KmsMasterKeyId: ourKey });
     automation.hasResourceProperties('AWS::SNS::TopicPolicy', {
       PolicyDocument: {
-        Statement: [Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } })],
+        Statement: Match.arrayWith([
+          Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+        ]),
       },
     });
     expect(
@@ -282,7 +284,14 @@ describe.each(environments)('automation of %s', (environment) => {
       Targets: [
         Match.objectLike({
           Arn: { 'Fn::GetAtt': [Match.stringLikeRegexp('windowswatch'), 'Arn'] },
-          Input: JSON.stringify({ input: { environment } }),
+          Input: JSON.stringify({
+            input: {
+              environment,
+              windows: configuration.windows
+                .filter(({ cron }) => cron)
+                .map(({ name, cron, minutes }) => ({ name, cron, minutes })),
+            },
+          }),
           RetryPolicy: { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 },
         }),
       ],
