@@ -44,9 +44,9 @@ const items = (tableArn: string, ...prefixes: string[]) =>
     { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': prefixes.map((prefix) => `${prefix}#*`) } },
   );
 
-/** The run's own record: every function has it, and nothing more without a capability. */
+/** The run's own record and the history of items: every function has it, and nothing more without a capability. */
 export const record = ({ names: { tableArn }, key }: Pick<Platform, 'names' | 'key'>): Grant => ({
-  statements: [items(tableArn, 'RUN'), useKey(key)],
+  statements: [items(tableArn, 'RUN', 'HISTORY'), useKey(key)],
   services: ['dynamodb'],
 });
 

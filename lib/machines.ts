@@ -149,7 +149,7 @@ export function entriesOf({ step, per }: PlannedStep, configuration: Configurati
     names: { step, ...(target && { target }) },
     function: names.functionArn(step),
     minutes: minutesOf(step),
-    patience: ('patience' in spec && spec.patience ? spec.patience : 15) * 60,
+    patience: ('patience' in spec && spec.patience ? spec.patience : 20) * 60,
     payload: { ...(operation && { operation }), ...(target && { target }), input },
   }));
 }

@@ -6,7 +6,9 @@ export interface Key {
   pk: string;
   sk: string;
 }
-export type Write = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
+type NamedWrite = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
+/** One of Put, Update, Delete and ConditionCheck, as in a transaction of DynamoDB; the table is this one. */
+export type Write = { [Kind in keyof NamedWrite]?: Omit<NonNullable<NamedWrite[Kind]>, 'TableName'> };
 
 /** The run table: strong reads, conditional writes, transactions. The protocols stand in framework/. */
 export interface Table {
@@ -71,7 +73,7 @@ export async function tableOn(client: DynamoDBDocumentClient, TableName: string)
     async write(writes) {
       const TransactItems = writes.map((write) =>
         Object.fromEntries(Object.entries(write).map(([kind, request]) => [kind, { ...request, TableName }])),
-      ) as Write[];
+      ) as NamedWrite[];
       for (let attempt = 1; ; attempt += 1) {
         try {
           await client.send(new TransactWriteCommand({ TransactItems }));

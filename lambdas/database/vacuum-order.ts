@@ -171,6 +171,7 @@ function workFor(table: TableFacts, reason: Reason, server: ServerFacts, rules: 
     does: vacuumTyped(table.name, options),
     before: { deadTuples: deadTuples(table), bytes: table.bytes, xidAge: xidAge(table) },
     minutes: Math.max(0.1, Math.ceil((10 * bytes) / bytesPerMinute) / 10),
+    size: bytes,
     oid: table.oid,
     options,
   };

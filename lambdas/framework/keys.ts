@@ -11,6 +11,10 @@ export const keys = {
     sk: `ITEM#${step}#${target ?? ''}#${item}`,
   }),
   ledger: (id: string, kind: string, target: string): Key => ({ pk: `RUN#${id}`, sk: `LEDGER#${kind}#${target}` }),
+  history: (environment: string, step: string, target: string | undefined, item: string): Key => ({
+    pk: `HISTORY#${environment}#${step}#${target ?? ''}`,
+    sk: item,
+  }),
   notice: (id: string, kind: string): Key => ({ pk: `RUN#${id}`, sk: `NOTICE#${kind}` }),
   occurrence: (environment: string, window: string, time: string): Key => ({
     pk: `OCCURRENCE#${environment}#${window}`,

@@ -24,7 +24,7 @@ export function recordOf(
 ): RecordOf {
   const stepKey = keys.step(run, step, target);
   const put = async (Item: Record<string, unknown>) => {
-    const written = await table.write([runIsNotClosed(run), { Put: { TableName: undefined, Item } }]);
+    const written = await table.write([runIsNotClosed(run), { Put: { Item } }]);
     if (!written) throw new StepError('Refused', `run ${run} is closed: its record is not changed any more`);
   };
   const stepSoFar = async () => (await table.get(stepKey)) as unknown as StepItem | undefined;
@@ -125,7 +125,6 @@ export async function readRecord(table: Table, id: string): Promise<RunRecord> {
 
 const runIsNotClosed = (run: string): Write => ({
   ConditionCheck: {
-    TableName: undefined,
     Key: keys.run(run),
     ConditionExpression: '#state <> :closed',
     ExpressionAttributeNames: { '#state': 'state' },

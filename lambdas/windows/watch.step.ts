@@ -62,12 +62,18 @@ export const handler = standalone({
         return 'closed' as const;
       }
       if (run?.state !== 'open' || run.dryRun) return 'waited' as const;
-      const muted = (await readLedger(table, run.id)).filter(
-        (entry) => entry.kind === 'alarm-mute' && entry.state === 'done',
-      );
-      for (const { target, after } of muted)
-        await cloudwatch.mute(target, after as string[], `Maintenance run ${run.id} works`, now);
+      await extendMutes(run);
       return 'extended' as const;
+    }
+
+    /** What somebody else changed since is theirs. A run that begins to close meanwhile may have unmuted already: then so does this. */
+    async function extendMutes(run: Run) {
+      for (const { kind, state, target, after } of await readLedger(table, run.id)) {
+        if (kind !== 'alarm-mute' || state !== 'done') continue;
+        if (!isDeepStrictEqual(await cloudwatch.muted(target), after)) continue;
+        await cloudwatch.mute(target, after as string[], `Maintenance run ${run.id} works`, now);
+        if ((await readRun(table, run.id))?.state !== 'open') await cloudwatch.unmute(target);
+      }
     }
   },
 });

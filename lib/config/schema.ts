@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { environments } from '../../lambdas/framework/run.ts';
 import { list, rule, time, unique } from './rules.ts';
 import type { Issue } from './rules.ts';
 import {
@@ -20,8 +21,8 @@ import {
   VpcId,
 } from './shapes.ts';
 
-/** The environments there are, by the names of their files. */
-export const environments = ['production', 'staging', 'development'] as const;
+/** The environments there are, by the names of their files: those that a run may be of. */
+export { environments };
 export type Environment = (typeof environments)[number];
 
 /** The schema of each step's settings, by the step's path (`database/vacuum-tables`). */

@@ -37,7 +37,7 @@ beforeEach(async () => {
   await production.leaseIsFree();
   for (const window of Object.keys(windows)) {
     const key = keys.occurrence('production', window, opens.toISOString());
-    await production.table.write([{ Delete: { TableName: undefined, Key: key } }]);
+    await production.table.write([{ Delete: { Key: key } }]);
   }
   await production.notices();
 });

@@ -76,6 +76,6 @@ describe.each(Object.keys(steps) as StepName[])('the role of %s', (step) => {
       'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': prefixes.map((prefix) => `${prefix}#*`) },
     });
     // A transaction over lease, run and occurrence is allowed only by one statement that covers all three.
-    expect(keys).toEqual([leading('RUN'), ...(hasLease ? [leading('LEASE', 'OCCURRENCE', 'RUN')] : [])]);
+    expect(keys).toEqual([leading('RUN', 'HISTORY'), ...(hasLease ? [leading('LEASE', 'OCCURRENCE', 'RUN')] : [])]);
   });
 });

@@ -97,6 +97,7 @@ export function eachInMemory({ dryRun = false, deadline = new Deadline(new Date(
   const items: Omit<ItemItem, 'step' | 'target'>[] = [];
   const known = () => new Map(items.map((item) => [item.item, { step: 'test', ...item }]));
   const each = eachOf({
+    history: { read: async () => new Map(), add: async () => {} },
     record: { items: async () => known(), putItem: async (item) => void items.push(item) },
     deadline,
     runDeadline: deadline,

@@ -77,6 +77,6 @@ export function aRun(id: string, over: Partial<Run> = {}): Run {
 
 /** Puts a run into the table as it is, without a lease. */
 export async function put(table: Table, run: Run): Promise<Run> {
-  await table.write([{ Put: { TableName: undefined, Item: { ...keys.run(run.id), ...run } } }]);
+  await table.write([{ Put: { Item: { ...keys.run(run.id), ...run } } }]);
   return run;
 }

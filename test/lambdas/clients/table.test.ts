@@ -15,7 +15,7 @@ const cancelled = (...codes: string[]) =>
   });
 const write = async () => {
   const table = await tableOn(dynamo as unknown as DynamoDBDocumentClient, 'runs');
-  return table.write([{ Put: { TableName: undefined, Item: { pk: 'a', sk: 'b' } } }]);
+  return table.write([{ Put: { Item: { pk: 'a', sk: 'b' } } }]);
 };
 const sent = () => dynamo.commandCalls(TransactWriteCommand).length;
 

@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Deadline } from '../../../lambdas/framework/deadline.ts';
 import { eachOf } from '../../../lambdas/framework/each.ts';
 import { StepError } from '../../../lambdas/framework/errors.ts';
+import type { Sample } from '../../../lambdas/framework/forecast.ts';
+import type { History } from '../../../lambdas/framework/history.ts';
 import type { RecordOf } from '../../../lambdas/framework/record.ts';
 import type { ItemItem } from '../../../lambdas/framework/record-items.ts';
 import type { Change, Work } from '../../../lambdas/framework/result.ts';
@@ -10,17 +12,24 @@ const minute = 60_000;
 let clock: number;
 let items: Map<string, ItemItem>;
 let acted: string[];
+let earlier: Map<string, Sample[]>;
 let stop: AbortController;
 beforeEach(() => {
   clock = Date.UTC(2026, 10, 29, 2);
   items = new Map();
   acted = [];
+  earlier = new Map();
   stop = new AbortController();
 });
 
 const record: Pick<RecordOf, 'items' | 'putItem'> = {
   items: async () => new Map(items),
   putItem: async (item) => void items.set(item.item, { step: 'a/step', ...item }),
+};
+
+const history: History = {
+  read: async () => new Map(earlier),
+  add: async (item, known, sample) => void earlier.set(item, [sample, ...known]),
 };
 
 /** One call of the loop. Acting on an item takes the minutes it was forecast, unless the test acts itself. */
@@ -36,6 +45,7 @@ function call(
   const deadline = (minutes: number) => new Deadline(new Date(Date.UTC(2026, 10, 29, 2, minutes)), () => clock);
   const each = eachOf({
     record,
+    history,
     deadline: deadline(Math.min(callMinutes, runMinutes)),
     runDeadline: deadline(runMinutes),
     signal: stop.signal,
@@ -146,5 +156,32 @@ describe('each', () => {
     await expect(call(work('a', 'b'))).rejects.toThrow('the table does not answer');
     expect(acted).toEqual(['a']);
     expect(outcomes()).toEqual({});
+  });
+
+  describe('W9: forecasts', () => {
+    const took = (minutes: number): Sample[] =>
+      Array.from({ length: 5 }, () => ({ at: '2026-11-22T02:00:00.000Z', minutes }));
+
+    it('defers an item that was slow before and starts the same item when it was fast', async () => {
+      earlier.set('a', took(20));
+      expect(await call(work('a'), { runMinutes: 10 })).toMatchObject({ done: 0, left: 1, outOfTime: true });
+      expect(items.get('a')).toMatchObject({
+        outcome: 'left',
+        forecastMinutes: 20,
+        reason: expect.stringContaining('20 min'),
+      });
+      items.clear();
+      earlier.set('a', took(1));
+      expect(await call(work('a'), { runMinutes: 10 })).toMatchObject({ done: 1, left: 0 });
+      expect(items.get('a')).toMatchObject({ outcome: 'done', forecastMinutes: 1 });
+    });
+
+    it('remembers how long an item took, and nothing of a dry run or of an item that failed', async () => {
+      await call([{ ...work('a')[0]!, minutes: 3, size: 900 }]);
+      expect(earlier.get('a')).toEqual([{ at: '2026-11-29T02:00:00.000Z', minutes: 3, size: 900 }]);
+      await call(work('b'), { dryRun: true });
+      await call(work('c'), { act: () => Promise.reject(new Error('no')) });
+      expect([...earlier.keys()]).toEqual(['a']);
+    });
   });
 });

@@ -67,6 +67,21 @@ describe('U10: the ledger', () => {
     expect(await readLedger(table, 'run-1')).toEqual(before);
   });
 
+  it('the first change that finds the run closing stops the call: what it has not begun is left, and has not failed', async ({
+    table,
+  }) => {
+    await put(table, aRun('run-1', { state: 'closing' }));
+    const stop = new AbortController();
+    const changing = ledgerOf(table, 'run-1', 'a/step', { dryRun: false, stop }).change(
+      'replicas',
+      'web',
+      { before: 3, after: 1 },
+      nothing,
+    );
+    await expect(changing).rejects.toThrow('the run is closing');
+    expect(stop.signal.reason).toBe('the run is closing');
+  });
+
   it('a dry run writes down what it would have changed, and changes nothing', async ({ table }) => {
     await put(table, aRun('run-1'));
     const change = () =>
