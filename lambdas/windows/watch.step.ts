@@ -102,8 +102,7 @@ async function missedOf(
   return {
     missed: missed.map(({ window, start }) => `${window} of ${start.toISOString()}`),
     async remember() {
-      if (!isDeepStrictEqual(accounted, known))
-        await table.write([{ Put: { TableName: undefined, Item: { ...key, windows: accounted } } }]);
+      if (!isDeepStrictEqual(accounted, known)) await table.write([{ Put: { Item: { ...key, windows: accounted } } }]);
     },
   };
 }

@@ -36,9 +36,7 @@ async function closing(table: Table, over: Partial<Run> = {}) {
     step({ step: 'checks/backup-is-fresh', failed: 1 }),
   ];
   for (const item of steps)
-    await table.write([
-      { Put: { TableName: undefined, Item: { ...keys.step(run.id, item.step, item.target), ...item } } },
-    ]);
+    await table.write([{ Put: { Item: { ...keys.step(run.id, item.step, item.target), ...item } } }]);
   return run;
 }
 
