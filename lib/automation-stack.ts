@@ -57,7 +57,13 @@ export class AutomationStack extends Stack {
       // Step Functions may write to groups of this name without a resource policy of ours, which has a size limit.
       log: logs(`/aws/vendedlogs/states/${names.prefix}`),
     });
-    new Windows(this, 'Windows', { configuration, names, key: data.key, watch: functions.get('windows/watch') });
+    new Windows(this, 'Windows', {
+      configuration,
+      names,
+      key: data.key,
+      watch: functions.get('windows/watch'),
+      publishCalendar: functions.get('windows/publish-calendar'),
+    });
     new Alarms(this, 'Alarms', { names, topic: notices.topic });
     new Dashboard(this, 'Dashboard', { names });
     new Review(this, 'Review', { names, topic: notices.topic });

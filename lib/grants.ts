@@ -136,5 +136,22 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     services: ['monitoring'],
   }),
 
+  // Shared calendars are asked at their own account's ARN.
+  calendar: ({ configuration: { changeCalendars }, names }) => ({
+    statements: changeCalendars.length
+      ? [allow(['ssm:GetCalendarState'], changeCalendars.map(names.changeCalendarArn))]
+      : [],
+    environment: { CHANGE_CALENDARS: JSON.stringify(changeCalendars) },
+    services: ['ssm'],
+  }),
+
+  outbox: ({ names: { tableArn } }) => ({ statements: [items(tableArn, 'NOTICE')], services: ['dynamodb'] }),
+
+  feed: ({ names }) => ({
+    statements: [allow(['s3:PutObject'], [`arn:aws:s3:::${names.reportsBucket}/${names.calendarKey}`])],
+    environment: { FEED_BUCKET: names.reportsBucket, FEED_KEY: names.calendarKey },
+    services: ['s3'],
+  }),
+
   internet: () => ({ statements: [], services: [] }),
 };

@@ -18,6 +18,9 @@ export function namesOf({ environment, account, region }: Pick<Configuration, 'e
     executionsArn: (name: string) => `arn:aws:states:${region}:${account}:execution:${machine(name)}:*`,
     functionName,
     functionArn: (step: string) => `arn:aws:lambda:${region}:${account}:function:${functionName(step)}`,
+    calendarKey: `calendar/${environment}.ics`,
+    changeCalendarArn: (calendar: string) =>
+      calendar.startsWith('arn:') ? calendar : `arn:aws:ssm:${region}:${account}:document/${calendar}`,
     reportsArn: `arn:aws:s3:::${prefix}-reports-${account}-${region}/reports/*`,
     muteRulesArn: `arn:aws:cloudwatch:${region}:${account}:alarm-mute-rule:${prefix}-*`,
     alarmArn: (alarm: string) => `arn:aws:cloudwatch:${region}:${account}:alarm:${alarm}`,

@@ -3,44 +3,54 @@ import * as z from 'zod';
 import { alarms } from '../clients/alarms.ts';
 import { required } from '../clients/aws-error.ts';
 import { executions, type Executions } from '../clients/executions.ts';
+import { changeCalendars } from '../clients/change-calendar.ts';
 import { leases, type Leases } from '../clients/lease.ts';
+import { notices } from '../clients/notices.ts';
+import { outbox } from '../clients/outbox.ts';
 import type { Table } from '../clients/table.ts';
 import { keys } from '../framework/keys.ts';
 import { readLedger } from '../framework/ledger.ts';
 import { readRun, type Lease } from '../framework/lease.ts';
 import { logger } from '../framework/log.ts';
 import { count, metrics } from '../framework/metrics.ts';
+import type { Outbox } from '../framework/outbox.ts';
 import { Environment, type Run } from '../framework/run.ts';
 import { standalone } from '../framework/step.ts';
 import type { Recurring } from './calendar.ts';
 import { closeLost, isLost } from './lost-run.ts';
 import { accountFor, begunSince, type Accounted } from './missed-windows.ts';
+import { Planning } from './planning.ts';
+import { sendDueNotices } from './send-due-notices.ts';
 
 /**
  * Once a minute: tells of windows that nothing served and of a run that goes on after its end (W14), closes the run whose execution
- * has ended without closing it, extends the mutes of the one that lives (W17), and shows that it is alive itself: its silence raises
- * an alarm.
+ * has ended without closing it, extends the mutes of the one that lives (W17), shows that it is alive itself, because its silence
+ * raises an alarm, and sends the advance notices that are due (W10).
  */
 export const handler = standalone({
-  input: z.strictObject({
-    environment: Environment,
-    /** The windows that the clock opens, in the order of the configuration. */
-    windows: z.array(z.strictObject({ name: z.string(), cron: z.string(), minutes: z.number() })),
-  }),
+  input: z.strictObject({ environment: Environment, planning: Planning }),
   answer: z.strictObject({
     run: z.string().optional(),
     did: z.enum(['nothing', 'extended', 'closed', 'waited']),
     missed: z.array(z.string()),
     overrunning: z.boolean(),
+    sent: z.array(z.string()),
+    dropped: z.array(z.string()),
   }),
-  uses: { sfn: executions, lease: leases, cloudwatch: alarms },
-  example: { run: 'e6a1b2c3', did: 'extended', missed: [], overrunning: false },
-  async run({ environment, windows }, { sfn, lease, cloudwatch, table }) {
+  uses: { sfn: executions, lease: leases, cloudwatch: alarms, notices, outbox, calendars: changeCalendars },
+  example: {
+    ...{ run: 'e6a1b2c3', did: 'extended', missed: [], overrunning: false },
+    ...{ sent: ['weekly of 2026-12-06T02:00:00.000Z'], dropped: [] },
+  },
+  async run({ environment, planning }, { sfn, lease, cloudwatch, table, ...means }) {
     const now = new Date();
     const held = await lease.read(environment, 'maintenance');
     const run = held.run ? await readRun(table, held.run) : undefined;
 
-    const { missed, remember } = await missedOf(windows, environment, held, { sfn, lease, table, now });
+    const { missed, remember } = await missedOf(planning.windows, environment, held, {
+      ...{ sfn, lease, table, now },
+      outbox: means.outbox,
+    });
     const overrunning = isOverrunning(run, now);
     for (const window of missed) logger().error(`${window} was missed: it has begun and no run serves it`);
     if (overrunning) logger().error(`run ${run?.id} should have ended at ${run?.end} and is still ${run?.state}`);
@@ -53,7 +63,9 @@ export const handler = standalone({
 
     const did = held.run ? await look(held, run) : ('nothing' as const);
     metrics(environment, (to) => count(to, 'WatchAlive'));
-    return { ...(held.run && { run: held.run }), did, missed, overrunning };
+    // The last, so that a notice that cannot be sent keeps nothing else from being looked after.
+    const told = await sendDueNotices(environment, planning, { ...means, now });
+    return { ...(held.run && { run: held.run }), did, missed, overrunning, ...told };
 
     async function look({ run: id, holder, since }: Lease, run: Run | undefined) {
       if (isLost(await sfn.describe(holder!), since, now)) {
@@ -87,14 +99,16 @@ async function missedOf(
   windows: Recurring[],
   environment: string,
   held: Lease,
-  { sfn, lease, table, now }: { sfn: Executions; lease: Leases; table: Table; now: Date },
+  { sfn, lease, outbox, table, now }: { sfn: Executions; lease: Leases; outbox: Outbox; table: Table; now: Date },
 ): Promise<{ missed: string[]; remember: () => Promise<void> }> {
   const key = keys.accounted(environment);
   const known = ((await table.get(key))?.['windows'] ?? {}) as Accounted;
   const begun = await Promise.all(
     begunSince(windows, known, now).map(async (occurrence) => {
-      const bound = await lease.occurrence(environment, occurrence.window, occurrence.start.toISOString());
-      return { occurrence, accountedFor: bound !== undefined };
+      const { window, start } = occurrence;
+      const bound = await lease.occurrence(environment, window, start.toISOString());
+      const frozen = await outbox.read({ environment, window, occurrence: start.toISOString(), kind: 'frozen' });
+      return { occurrence, accountedFor: bound !== undefined || frozen !== undefined };
     }),
   );
   const waiting = begun.some(({ accountedFor }) => !accountedFor) && (await somebodyWaits(sfn, held));

@@ -6,6 +6,7 @@ import {
   Account,
   AvailabilityZone,
   BucketName,
+  CalendarName,
   Contact,
   Email,
   HttpUrl,
@@ -121,6 +122,20 @@ const Dependency = z.strictObject({
   timeoutSeconds: z.int().min(1).max(60).default(5),
 });
 
+/** W11. A stretch of time in which nothing is maintained. */
+const Freeze = z
+  .strictObject({
+    name: z.string().min(1).max(60).describe('a name of at most 60 characters, such as Black Friday'),
+    from: Moment,
+    to: Moment,
+    reason: z.string().min(1).max(200).describe('why, in at most 200 characters').optional(),
+  })
+  .check(
+    rule(({ from, to }) =>
+      Date.parse(to) <= Date.parse(from) ? [{ path: ['to'], message: `a moment after from (${from})` }] : [],
+    ),
+  );
+
 /** Addresses that hear of every window. In production somebody must. */
 function addresses(environment: Environment) {
   const emails = z.array(Email).check(unique((email) => email));
@@ -147,6 +162,14 @@ export function environmentSchema(environment: Environment, stepSettings: StepSe
         .array(Dependency)
         .default([])
         .check(unique(({ name }) => name, ['name'])),
+      freezes: z
+        .array(Freeze)
+        .default([])
+        .check(unique(({ name }) => name, ['name'])),
+      changeCalendars: z
+        .array(CalendarName)
+        .default([])
+        .check(unique((name) => name)),
       thresholds: z.strictObject({ backupAgeHours: z.number().positive().max(8760).default(24) }).prefault({}),
       alarms: z
         .strictObject({

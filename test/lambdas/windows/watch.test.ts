@@ -3,6 +3,7 @@ import type { Execution } from '../../../lambdas/clients/executions.ts';
 import type { Table } from '../../../lambdas/clients/table.ts';
 import { Deadline } from '../../../lambdas/framework/deadline.ts';
 import { openRun, readLease, readOccurrence } from '../../../lambdas/framework/lease.ts';
+import { outboxOn } from '../../../lambdas/framework/outbox.ts';
 import { handler } from '../../../lambdas/windows/watch.step.ts';
 import { aRun, it as withTable } from '../../support/run-table.ts';
 import { writtenMetrics } from '../../support/written-metrics.ts';
@@ -19,7 +20,8 @@ const it = withTable.extend('clock', async ({}, { onCleanup }) => {
   return { set: (moment: string) => void vi.setSystemTime(new Date(moment)) };
 });
 
-const windows = [{ name: 'weekly', cron: '0 2 * * SUN', minutes: 120 }];
+const weekly = { name: 'weekly', cron: '0 2 * * SUN', minutes: 120, notice: 'none' as const, operations: [] };
+const planning = { windows: [weekly], freezes: [], calendar: 's3://calendar' };
 
 /** What the watch sees of Step Functions: executions by ARN. */
 type Executions = Record<string, Execution>;
@@ -27,7 +29,7 @@ type Executions = Record<string, Execution>;
 /** One call of the watch on a real table. `started`: told which executions it starts. */
 const call = (table: Table, executions: Executions, started: unknown[] = []) =>
   handler.spec.run(
-    { environment: 'production', windows },
+    { environment: 'production', planning },
     {
       table,
       deadline: new Deadline(new Date(Date.now() + 60_000)),
@@ -44,6 +46,9 @@ const call = (table: Table, executions: Executions, started: unknown[] = []) =>
         stop: never,
       },
       cloudwatch: { muted: never, mute: never, unmute: never },
+      outbox: outboxOn(table),
+      notices: { publish: never },
+      calendars: { at: never },
     },
   );
 
@@ -74,7 +79,13 @@ describe('the watch', () => {
     clock.set('2026-11-29T02:11:00Z');
     const { answer, measured } = await watch(table);
     expect(measured).toEqual({ WatchAlive: 1, WindowMissed: 1, RunOverrunning: 0 });
-    expect(answer).toEqual({ did: 'nothing', missed: ['weekly of 2026-11-29T02:00:00.000Z'], overrunning: false });
+    expect(answer).toEqual({
+      did: 'nothing',
+      missed: ['weekly of 2026-11-29T02:00:00.000Z'],
+      overrunning: false,
+      sent: [],
+      dropped: [],
+    });
     clock.set('2026-11-29T02:12:00Z');
     expect((await watch(table)).measured).toMatchObject({ WindowMissed: 0 });
   });
@@ -104,6 +115,15 @@ describe('the watch', () => {
     expect((await watch(table, { ...holder, 'arn:waits': { status: 'FAILED' } })).answer).toMatchObject({
       missed: ['weekly of 2026-11-29T02:00:00.000Z'],
     });
+  });
+
+  it('W11: a window that a freeze held back is not missed', async ({ table, clock }) => {
+    clock.set('2026-11-28T12:00:00Z');
+    await watch(table);
+    const frozen = { window: 'weekly', occurrence: '2026-11-29T02:00:00.000Z', kind: 'frozen' };
+    await outboxOn(table).sent({ environment: 'production', ...frozen }, 'Frozen', new Date());
+    clock.set('2026-11-29T02:11:00Z');
+    expect((await watch(table)).answer).toMatchObject({ missed: [] });
   });
 
   it('W14: tells of a run that is not closed when its window has ended', async ({ table, clock }) => {
