@@ -9,6 +9,9 @@ import { composePlanned, plannedKey } from './occurrence-notices.ts';
 import type { Planning } from './planning.ts';
 import { sendOnce } from './send-once.ts';
 
+/** From a mark that is older the same is found again and left as it was, so the mark need not move each minute, milliseconds. */
+const markEvery = 3_600_000;
+
 interface Means {
   outbox: Outbox;
   notices: Notices;
@@ -27,7 +30,8 @@ export async function sendDueNotices(
   means: Means,
 ): Promise<{ sent: string[]; dropped: string[] }> {
   const { outbox, now } = means;
-  const since = (await outbox.lookedUpTo(environment)) ?? now;
+  const marked = await outbox.lookedUpTo(environment);
+  const since = marked ?? now;
   const did = { sent: [] as string[], dropped: [] as string[] };
   const failures: unknown[] = [];
   for (const advance of noticesDue(planning.windows, { since, now })) {
@@ -38,7 +42,7 @@ export async function sendDueNotices(
     }
   }
   if (failures.length) throw failures[0];
-  await outbox.looked(environment, now);
+  if (!marked || now.getTime() - marked.getTime() >= markEvery) await outbox.looked(environment, now);
   return did;
 
   async function settle(advance: Advance) {
