@@ -90,8 +90,12 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
       allow(['states:StartExecution'], [names.machineArn('close-run')]),
       allow(['states:DescribeExecution'], ['window', 'close-run', ...Object.keys(operations)].map(names.executionsArn)),
       allow(['states:StopExecution'], Object.keys(operations).map(names.executionsArn)),
+      allow(['states:ListExecutions'], [names.machineArn('window')]),
     ],
-    environment: { CLOSE_RUN_MACHINE: names.machineArn('close-run') },
+    environment: {
+      CLOSE_RUN_MACHINE: names.machineArn('close-run'),
+      WINDOW_MACHINE: names.machineArn('window'),
+    },
     services: ['states'],
   }),
 
@@ -140,6 +144,23 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
 
   // Reading a metric takes no resource.
   cloudwatch: () => ({ statements: [allow(['cloudwatch:GetMetricStatistics'], ['*'])], services: ['monitoring'] }),
+
+  // Shared calendars are asked at their own account's ARN.
+  calendar: ({ configuration: { changeCalendars }, names }) => ({
+    statements: changeCalendars.length
+      ? [allow(['ssm:GetCalendarState'], changeCalendars.map(names.changeCalendarArn))]
+      : [],
+    environment: { CHANGE_CALENDARS: JSON.stringify(changeCalendars) },
+    services: ['ssm'],
+  }),
+
+  outbox: ({ names: { tableArn } }) => ({ statements: [items(tableArn, 'NOTICE')], services: ['dynamodb'] }),
+
+  feed: ({ names }) => ({
+    statements: [allow(['s3:PutObject'], [`arn:aws:s3:::${names.reportsBucket}/${names.calendarKey}`])],
+    environment: { FEED_BUCKET: names.reportsBucket, FEED_KEY: names.calendarKey },
+    services: ['s3'],
+  }),
 
   internet: () => ({ statements: [], services: [] }),
 };

@@ -11,6 +11,9 @@ export type Capability =
   | 'alarms'
   | 'series'
   | 'cloudwatch'
+  | 'calendar'
+  | 'outbox'
+  | 'feed'
   | 'internet';
 
 /** What a client is told when a step opens it. */

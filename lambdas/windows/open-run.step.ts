@@ -1,13 +1,18 @@
 import * as z from 'zod';
 import { required } from '../clients/aws-error.ts';
+import { changeCalendars } from '../clients/change-calendar.ts';
 import { executionArn, executions } from '../clients/executions.ts';
 import { leases, type Leases } from '../clients/lease.ts';
+import { notices } from '../clients/notices.ts';
+import { outbox } from '../clients/outbox.ts';
 import type { Table } from '../clients/table.ts';
 import { StepError } from '../framework/errors.ts';
 import { readRun } from '../framework/lease.ts';
 import { Environment, PlannedOperation, type Run } from '../framework/run.ts';
 import { standalone } from '../framework/step.ts';
 import { decideOpening, hasServed, withoutSettled } from './decide-opening.ts';
+import { Freeze } from './freeze.ts';
+import { holdBack } from './hold-back.ts';
 import { closeLost } from './lost-run.ts';
 import { planRun, type Plan } from './plan-run.ts';
 import { tagOf } from './tag.ts';
@@ -29,7 +34,7 @@ const Request = z.strictObject({
 });
 
 const Answer = z.strictObject({
-  outcome: z.enum(['open', 'wait', 'merged', 'repeated', 'busy', 'late']),
+  outcome: z.enum(['open', 'wait', 'merged', 'repeated', 'frozen', 'busy', 'late']),
   because: z.string(),
   run: z.strictObject({ id: z.string() }),
   operations: z.array(PlannedOperation.pick({ name: true, machine: true, execution: true, minutes: true })),
@@ -46,7 +51,7 @@ const Window = z.strictObject({
   operations: z.array(z.string()),
 });
 
-/** W8, W9, W12, W15. Decides what a start means, takes the lease and opens the run. Called again, it answers the same run. */
+/** W8, W9, W11, W12, W15. Decides what a start means, takes the lease and opens the run. Called again, it answers the same run. */
 export const handler = standalone({
   input: z.strictObject({
     request: Request,
@@ -57,9 +62,10 @@ export const handler = standalone({
     operations: z.array(z.strictObject({ name: z.string(), machine: z.string(), minutes: z.number() })),
     /** Kept free before a window's end for closing the run, minutes. */
     reserveMinutes: z.number().positive(),
+    freezes: z.array(Freeze),
   }),
   answer: Answer,
-  uses: { sfn: executions, lease: leases },
+  uses: { sfn: executions, lease: leases, calendars: changeCalendars, outbox, notices },
   example: {
     outcome: 'open',
     because: 'weekly of 2026-11-29T02:00:00.000Z is open until 04:00',
@@ -77,7 +83,7 @@ export const handler = standalone({
     end: Date.parse('2026-11-29T04:00:00Z'),
     dryRun: false,
   },
-  async run({ request, environment, execution, ...settings }, { sfn, lease, table }) {
+  async run({ request, environment, execution, freezes, ...settings }, { sfn, lease, table, ...means }) {
     const id = execution.split(':').at(-1)!;
     const now = new Date();
     const own = await readRun(table, id);
@@ -118,6 +124,10 @@ export const handler = standalone({
           ? answer('merged', opening.because, id)
           : answer('late', `no time is left: ${opening.because}`, id);
       case 'open': {
+        // Asked right before the lease is taken.
+        const asking = { environment, execution, freezes, ...means, now };
+        const back = await holdBack(plan, asking);
+        if (back) return answer(back.outcome, back.because, id);
         const bind = [
           ...(plan.window && plan.occurrence && opening.binds
             ? [{ window: plan.window, time: plan.occurrence, from: opening.from }]

@@ -14,7 +14,10 @@ export interface Ended {
  * record says how far its steps came.
  */
 export function outcomeOf({ operation, execution }: Ended, steps: StepItem[]): OperationOutcome {
-  if (!execution) return { operation: operation.name, outcome: 'skipped', steps: [], reason: 'it was not started' };
+  if (!execution) {
+    const reason = frozenBecause(operation.name, steps) ?? 'it was not started';
+    return { operation: operation.name, outcome: 'skipped', steps: [], reason };
+  }
   const answered = parsed(execution.status === 'SUCCEEDED' ? execution.output : execution.cause);
   if (answered) return answered;
   const unfinished = steps.filter((step) => step.operation === operation.name && !step.endedAt);
@@ -30,6 +33,12 @@ export function outcomeOf({ operation, execution }: Ended, steps: StepItem[]): O
     .join(': ')
     .slice(0, 1_000);
   return { operation: operation.name, outcome, steps: stopped, reason };
+}
+
+/** W11. The freeze that kept an operation from starting, or what kept it from being asked for. */
+function frozenBecause(operation: string, steps: StepItem[]): string | undefined {
+  const asked = steps.find(({ step, target }) => step === 'windows/ask-freeze' && target === operation);
+  return asked?.findings[0]?.message ?? asked?.wait ?? asked?.error;
 }
 
 function parsed(text: string | undefined): OperationOutcome | undefined {
@@ -76,11 +85,17 @@ export function settle(
     ];
     return { outcome: 'failed', because: parts.filter(Boolean).join('; ') };
   }
-  if (named('deferred', 'skipped').length)
-    return {
-      outcome: 'deferred',
-      because: `${list(named('deferred', 'skipped'))} could not end before ${run.deadline}; the next window goes on`,
-    };
+  const frozen = results.filter(({ operation, outcome }) => outcome === 'skipped' && frozenBecause(operation, steps));
+  const late = named('deferred', 'skipped').filter((name) => !frozen.some(({ operation }) => operation === name));
+  if (frozen.length || late.length) {
+    const parts = [
+      frozen.length &&
+        `${list(frozen.map(({ operation }) => operation))} did not start: ${frozenBecause(frozen[0]!.operation, steps)}`,
+      late.length && `${list(late)} could not end before ${run.deadline}`,
+      'the next window goes on',
+    ];
+    return { outcome: 'deferred', because: parts.filter(Boolean).join('; ') };
+  }
   return {
     outcome: 'done',
     because: named('done').length ? `all is done: ${list(named('done'))}` : 'there was no operation to run',

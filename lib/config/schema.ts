@@ -6,6 +6,7 @@ import {
   Account,
   AvailabilityZone,
   BucketName,
+  CalendarName,
   Contact,
   Email,
   HttpUrl,
@@ -133,6 +134,20 @@ const PlatformMetric = z.strictObject({
   statistic: z.enum(['Average', 'Sum', 'Minimum', 'Maximum', 'SampleCount']).default('Average'),
 });
 
+/** W11. A stretch of time in which nothing is maintained. */
+const Freeze = z
+  .strictObject({
+    name: z.string().min(1).max(60).describe('a name of at most 60 characters, such as Black Friday'),
+    from: Moment,
+    to: Moment,
+    reason: z.string().min(1).max(200).describe('why, in at most 200 characters').optional(),
+  })
+  .check(
+    rule(({ from, to }) =>
+      Date.parse(to) <= Date.parse(from) ? [{ path: ['to'], message: `a moment after from (${from})` }] : [],
+    ),
+  );
+
 /** Addresses that hear of every window. In production somebody must. */
 function addresses(environment: Environment) {
   const emails = z.array(Email).check(unique((email) => email));
@@ -159,6 +174,14 @@ export function environmentSchema(environment: Environment, stepSettings: StepSe
         .array(Dependency)
         .default([])
         .check(unique(({ name }) => name, ['name'])),
+      freezes: z
+        .array(Freeze)
+        .default([])
+        .check(unique(({ name }) => name, ['name'])),
+      changeCalendars: z
+        .array(CalendarName)
+        .default([])
+        .check(unique((name) => name)),
       thresholds: z.strictObject({ backupAgeHours: z.number().positive().max(8760).default(24) }).prefault({}),
       metrics: z
         .array(PlatformMetric)

@@ -43,7 +43,7 @@ afterAll(async () => {
 });
 
 const changes = (from: number) => changesIn(worlds[from]!, worlds[from + 1]!);
-/** What belongs to a run itself: its record, its lease, its report. */
+/** What belongs to a run itself: its record, its lease, its report; and the watch's own note of when it looked. */
 const isOwn = ({ run }: RunRecord) => {
   const { table, reportsBucket } = production.names;
   const own = [
@@ -51,6 +51,7 @@ const isOwn = ({ run }: RunRecord) => {
     `item ${table} LEASE#production#maintenance LEASE`,
     // The reading once an hour may come in between.
     `item ${table} METRIC#production#`,
+    `item ${table} NOTICE#production LOOKED`,
     ...Object.values(reportKeys(run)).map((key) => `object s3://${reportsBucket}/${key}@`),
   ];
   return (name: string) => own.some((beginning) => name.startsWith(beginning));

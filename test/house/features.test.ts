@@ -22,7 +22,7 @@ const lines = read('docs/features.md')
   });
 
 /** Requirements that a text names: `D5`, `C1`; the weeks of a year are called alike. */
-const named = (text: string) => text.match(/(?<![\d}]-)\b[WCDKUTHLBO]\d{1,2}\b/g) ?? [];
+const named = (text: string) => text.match(/(?<![\d}]-?)\b[WCDKUTHLBO]\d{1,2}\b/g) ?? [];
 const sources = globSync('{bin,lambdas,lib,local,statemachines,test}/**/*.{ts,json,sql}', { cwd: checkout });
 
 describe('docs/features.md', () => {

@@ -140,6 +140,10 @@ describe.each(environments)('automation of %s', (environment) => {
   const { automation } = app.of(environment);
   const configuration = shipped(environment);
   const names = namesOf(configuration);
+  const planned = Match.objectLike({
+    windows: configuration.windows.map(({ name, notice }) => Match.objectLike({ name, notice })),
+    freezes: configuration.freezes,
+  });
   const ourKey = { 'Fn::ImportValue': Match.stringLikeRegexp(`^${names.prefix}-data:`) };
 
   it('keeps encrypted logs for 90 days, those of state machines where Step Functions may write without a policy of ours', () => {
@@ -225,7 +229,9 @@ describe.each(environments)('automation of %s', (environment) => {
     automation.hasResourceProperties('AWS::SNS::Topic', { KmsMasterKeyId: ourKey });
     automation.hasResourceProperties('AWS::SNS::TopicPolicy', {
       PolicyDocument: {
-        Statement: [Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } })],
+        Statement: Match.arrayWith([
+          Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+        ]),
       },
     });
     expect(
@@ -282,8 +288,37 @@ describe.each(environments)('automation of %s', (environment) => {
       Targets: [
         Match.objectLike({
           Arn: { 'Fn::GetAtt': [Match.stringLikeRegexp('windowswatch'), 'Arn'] },
-          Input: JSON.stringify({ input: { environment } }),
+          Input: Match.serializedJson({ input: Match.objectLike({ environment, planning: planned }) }),
           RetryPolicy: { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 },
+        }),
+      ],
+    });
+  });
+
+  it.each([
+    ['each day', 'daily', { ScheduleExpression: 'cron(10 0 * * ? *)' }],
+    [
+      'when it was deployed',
+      'deployed',
+      {
+        EventPattern: {
+          source: ['aws.cloudformation'],
+          'detail-type': ['CloudFormation Stack Status Change'],
+          detail: {
+            'stack-id': [{ Ref: 'AWS::StackId' }],
+            'status-details': { status: ['CREATE_COMPLETE', 'UPDATE_COMPLETE'] },
+          },
+        },
+      },
+    ],
+  ])('W11: writes the calendar anew %s', (_when, name, when) => {
+    automation.hasResourceProperties('AWS::Events::Rule', {
+      Name: `${names.prefix}-publish-calendar-${name}`,
+      ...when,
+      Targets: [
+        Match.objectLike({
+          Arn: { 'Fn::GetAtt': [Match.stringLikeRegexp('windowspublishcalendar'), 'Arn'] },
+          Input: Match.serializedJson({ input: { environment, planning: planned } }),
         }),
       ],
     });

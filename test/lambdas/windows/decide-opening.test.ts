@@ -186,6 +186,29 @@ describe('W8, W15: what a start does', () => {
       { outcome: 'open', binds: true, from: 'other' },
     ],
     [
+      'its container took its operation over from another contained window, and never came to it: it runs by itself',
+      {
+        ...free,
+        plan: contained,
+        containerBound: true,
+        ...bound({
+          ...monthly('skipped'),
+          operations: [{ ...operation('database_optimization', 'daily'), execution: 'e' }],
+        }),
+      },
+      { outcome: 'open', binds: true, from: 'other' },
+    ],
+    [
+      'a person starts it again after its container did its operations: it runs again, and serves no occurrence',
+      {
+        ...free,
+        plan: { ...contained, startedBy: 'hand' },
+        containerBound: true,
+        ...bound({ ...monthly('done'), outcome: 'done' }),
+      },
+      { outcome: 'open', binds: false },
+    ],
+    [
       'its container was lost before it had results: it runs by itself',
       { ...free, plan: contained, containerBound: true, ...bound({ ...monthly('done'), results: undefined }) },
       { outcome: 'open', binds: true, from: 'other' },

@@ -58,6 +58,25 @@ describe('W13: what came of an operation', () => {
     expect(outcomeOf({ operation }, [])).toMatchObject({ outcome: 'skipped', reason: 'it was not started' });
   });
 
+  it.each([
+    [
+      'the freeze',
+      { findings: [{ severity: 'warning' as const, subject: 'it', message: 'the freeze X holds' }] },
+      'the freeze X holds',
+    ],
+    [
+      'the calendar that could not be asked',
+      { wait: 'a change calendar could not be asked' },
+      'a change calendar could not be asked',
+    ],
+    ['that freezes could not be asked for', { error: 'Error: no memory' }, 'Error: no memory'],
+    ['nothing else', {}, 'it was not started'],
+  ])('W11: that never started says %s', (_what, over, reason) => {
+    const asked = step({ step: 'windows/ask-freeze', target: operation.name, operation: undefined, ...over });
+    const other = { ...asked, target: 'another', findings: [], wait: 'another waits' };
+    expect(outcomeOf({ operation }, [other, asked])).toMatchObject({ outcome: 'skipped', reason });
+  });
+
   it('of a stopped one names the steps that were at work', () => {
     const steps = [
       step({}),
@@ -193,6 +212,22 @@ describe('W13: how the run came out', () => {
     ],
   ] as const)('%s', (_case, window, verdict, results, outcome, because) => {
     expect(settle(run(verdict), window, [...results], [])).toEqual({ outcome, because });
+  });
+
+  it('W11: a freeze that began meanwhile defers what had not started, and the run says so', () => {
+    const frozen = {
+      ...step({ step: 'windows/ask-freeze', target: 'cache_cleanup', operation: undefined }),
+      findings: [{ severity: 'warning' as const, subject: 'it', message: 'the freeze X holds until 06:00' }],
+    };
+    const results = [answer('done'), { ...answer('skipped'), operation: 'cache_cleanup' }];
+    expect(settle(run(passed), running, results, [frozen])).toEqual({
+      outcome: 'deferred',
+      because: 'cache_cleanup did not start: the freeze X holds until 06:00; the next window goes on',
+    });
+    expect(settle(run(passed), running, [answer('deferred'), results[1]!], [frozen]).because).toBe(
+      'cache_cleanup did not start: the freeze X holds until 06:00; ' +
+        'database_optimization could not end before 2026-11-29T03:55:00.000Z; the next window goes on',
+    );
   });
 
   it('without a verdict it names the step that failed last', () => {
