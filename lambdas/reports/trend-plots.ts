@@ -57,6 +57,7 @@ export function numberPlot({ points, gaps, unit, from, to }: NumberTrend): Promi
   const range = rangeOf(
     points.map(({ min }) => min),
     points.map(({ max }) => max),
+    unit === '%' ? 100 : Infinity,
   );
   const y = {
     type: 'quantitative',
@@ -240,10 +241,10 @@ function datesOf(from: string, to: string): number[] {
 }
 
 /** From zero, where that does not flatten the picture; otherwise over at least a twentieth of the value, so that noise stays small. */
-function rangeOf(mins: number[], maxs: number[]): [number, number] {
+function rangeOf(mins: number[], maxs: number[], most: number): [number, number] {
   const [low, high] = [Math.min(...mins), Math.max(...maxs)];
   if (low >= 0 && low < high / 2) return [0, high];
   const least = Math.abs(high) / 20;
   const missing = Math.max(0, least - (high - low)) / 2;
-  return [low - missing, high + missing];
+  return [low - missing, Math.max(high, Math.min(most, high + missing))];
 }

@@ -8,6 +8,7 @@ import { doneRecord, reportedAt } from './sample-record.ts';
 import { aDay, aSummary, trends } from './sample-trends.ts';
 
 const of = (part: Partial<Trends>) => trendsOf({ ...doneRecord, trends: { runs: [], days: [], ...part } })!;
+const share = (value: number) => ({ min: value, max: value, mean: value, last: value, weight: 1 });
 const plain = (html: string) => html.replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ');
 
 describe('W9: the trend of runs', () => {
@@ -139,6 +140,13 @@ describe('the page with trends', () => {
         /fill="var\(--paper\)"[^>]*stroke="var\(--after\)"|stroke="var\(--after\)"[^>]*fill="var\(--paper\)"/g,
       ),
     ).toHaveLength(1);
+  });
+
+  it('has no axis that goes beyond all of a share', async () => {
+    const days = [3, 2, 1].map((ago) => aDay(ago, {}, { numbers: { cacheHitShare: share(0.97 + ago / 100) } }));
+    const page = await htmlReport(reportOf({ ...doneRecord, trends: { runs: [], days } }, reportedAt));
+    expect(page).toContain('>100 %</text>');
+    expect(page).not.toMatch(/>10[1-9](\.\d)? %<\/text>/);
   });
 
   it('follows the colour scheme: no colour of its own, and nothing undefined', () => {
