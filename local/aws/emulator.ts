@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, open, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { access, mkdir, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -49,6 +49,8 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   });
   const { folder } = options;
   await mkdir(join(folder, 'tmp'), { recursive: true });
+  // Functions are unpacked below it: without this, a package.json in any folder above says what kind of modules theirs are.
+  await writeFile(join(folder, 'tmp', 'package.json'), '{}');
   const logFile = options.log ?? join(folder, 'emulator.log');
   const log = await open(logFile, 'a');
 
