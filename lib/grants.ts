@@ -90,8 +90,12 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
       allow(['states:StartExecution'], [names.machineArn('close-run')]),
       allow(['states:DescribeExecution'], ['window', 'close-run', ...Object.keys(operations)].map(names.executionsArn)),
       allow(['states:StopExecution'], Object.keys(operations).map(names.executionsArn)),
+      allow(['states:ListExecutions'], [names.machineArn('window')]),
     ],
-    environment: { CLOSE_RUN_MACHINE: names.machineArn('close-run') },
+    environment: {
+      CLOSE_RUN_MACHINE: names.machineArn('close-run'),
+      WINDOW_MACHINE: names.machineArn('window'),
+    },
     services: ['states'],
   }),
 

@@ -27,6 +27,8 @@ export const keys = {
     pk: `OCCURRENCE#${environment}#${window}`,
     sk: time,
   }),
+  /** Up to where the windows of an environment are accounted for. */
+  accounted: (environment: string): Key => ({ pk: `OCCURRENCE#${environment}`, sk: 'ACCOUNTED' }),
 };
 
 /** Kinds of lease. A run holds one; a backup or a certificate must not wait for a window to come. */

@@ -37,7 +37,7 @@ export class Windows extends Construct {
       },
     });
     const undelivered = new Queue(this, 'Undelivered', {
-      queueName: `${names.prefix}-undelivered-events`,
+      queueName: names.undeliveredQueue,
       encryption: QueueEncryption.KMS,
       encryptionMasterKey: key,
       retentionPeriod: Duration.days(14),
@@ -118,7 +118,7 @@ export class Windows extends Construct {
     new Rule(this, 'Watch', {
       ruleName: `${names.prefix}-watch`,
       description:
-        'Once a minute: closes lost runs, extends mutes, sends advance notices, shows that the automation is alive',
+        'Once a minute: finds missed and overrunning windows, closes lost runs, extends mutes, sends advance notices',
       schedule: Schedule.rate(Duration.minutes(1)),
       targets: [
         new LambdaFunction(watch, {

@@ -97,7 +97,7 @@ describe('a function that goes on after its window was stopped', () => {
   });
 });
 
-describe('C0: a check that cannot be asked blocks the run, with the reason', () => {
+describe('a check that cannot be asked blocks the run, with the reason', () => {
   it('because it throws', async () => {
     await fault(production, backup, faulty.throwing('the bucket is gone'));
     const execution = await start('a check throws', { until: soon() });

@@ -229,7 +229,9 @@ describe.each(environments)('automation of %s', (environment) => {
     automation.hasResourceProperties('AWS::SNS::Topic', { KmsMasterKeyId: ourKey });
     automation.hasResourceProperties('AWS::SNS::TopicPolicy', {
       PolicyDocument: {
-        Statement: [Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } })],
+        Statement: Match.arrayWith([
+          Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+        ]),
       },
     });
     expect(

@@ -28,6 +28,7 @@ const actions: Record<string, string[]> = {
   DescribeExecutionCommand: ['states:DescribeExecution'],
   StartExecutionCommand: ['states:StartExecution'],
   StopExecutionCommand: ['states:StopExecution'],
+  paginateListExecutions: ['states:ListExecutions'],
   PublishCommand: ['sns:Publish'],
   PutEventsCommand: ['events:PutEvents'],
   PutObjectCommand: ['s3:PutObject'],
