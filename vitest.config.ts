@@ -15,7 +15,10 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      part('unit', ['test/**/*.test.ts'], { exclude: [longer, 'test/end-to-end/**', 'test/local/**'] }),
+      part('unit', ['test/**/*.test.ts'], {
+        globalSetup: ['test/support/clusters.ts'],
+        exclude: [longer, 'test/end-to-end/**', 'test/local/**'],
+      }),
       part('local', ['test/local/**/*.test.ts']),
       part('end-to-end', ['test/end-to-end/**/*.test.ts'], { testTimeout: 180_000 }),
       part('longer', [longer], { exclude: [], testTimeout: 600_000 }),

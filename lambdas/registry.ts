@@ -7,11 +7,13 @@ import { handler as undoAws } from './undo/aws.step.ts';
 import { handler as undoDatabase } from './undo/database.step.ts';
 import { handler as announceEnd } from './windows/announce-end.step.ts';
 import { handler as announceStart } from './windows/announce-start.step.ts';
+import { handler as askFreeze } from './windows/ask-freeze.step.ts';
 import { handler as beginClosing } from './windows/begin-closing.step.ts';
 import { handler as endRun } from './windows/end-run.step.ts';
 import { handler as judgeChecks } from './windows/judge-checks.step.ts';
 import { handler as muteAlarms } from './windows/mute-alarms.step.ts';
 import { handler as openRun } from './windows/open-run.step.ts';
+import { handler as publishCalendar } from './windows/publish-calendar.step.ts';
 import { handler as settleRun } from './windows/settle-run.step.ts';
 import { handler as stopWork } from './windows/stop-work.step.ts';
 import { handler as watch } from './windows/watch.step.ts';
@@ -27,11 +29,13 @@ export const steps = {
   'undo/database': undoDatabase,
   'windows/announce-end': announceEnd,
   'windows/announce-start': announceStart,
+  'windows/ask-freeze': askFreeze,
   'windows/begin-closing': beginClosing,
   'windows/end-run': endRun,
   'windows/judge-checks': judgeChecks,
   'windows/mute-alarms': muteAlarms,
   'windows/open-run': openRun,
+  'windows/publish-calendar': publishCalendar,
   'windows/settle-run': settleRun,
   'windows/stop-work': stopWork,
   'windows/watch': watch,

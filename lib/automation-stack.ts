@@ -4,9 +4,12 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { steps, type StepName } from '../lambdas/registry.ts';
 import type { Configuration } from './config/load.ts';
+import { Alarms } from './constructs/alarms.ts';
 import type { Bundles } from './constructs/bundles.ts';
+import { Dashboard } from './constructs/dashboard.ts';
 import { Machines } from './constructs/machines.ts';
 import { Notices } from './constructs/notices.ts';
+import { Review } from './constructs/review.ts';
 import { Steps } from './constructs/steps.ts';
 import { Windows } from './constructs/windows.ts';
 import type { DataStack } from './data-stack.ts';
@@ -45,7 +48,7 @@ export class AutomationStack extends Stack {
       });
     const functions = new Steps(this, 'Steps', {
       platform,
-      log: logs(`/novacron/${configuration.environment}/steps`),
+      log: logs(names.stepLog),
       code: (step) => (bundles ? Code.fromAsset(bundles.folder(step)) : Code.fromInline('exports.handler = () => {}')),
     });
     const machines = new Machines(this, 'Machines', {
@@ -54,7 +57,16 @@ export class AutomationStack extends Stack {
       // Step Functions may write to groups of this name without a resource policy of ours, which has a size limit.
       log: logs(`/aws/vendedlogs/states/${names.prefix}`),
     });
-    new Windows(this, 'Windows', { configuration, names, key: data.key, watch: functions.get('windows/watch') });
+    new Windows(this, 'Windows', {
+      configuration,
+      names,
+      key: data.key,
+      watch: functions.get('windows/watch'),
+      publishCalendar: functions.get('windows/publish-calendar'),
+    });
+    new Alarms(this, 'Alarms', { names, topic: notices.topic });
+    new Dashboard(this, 'Dashboard', { names });
+    new Review(this, 'Review', { names, topic: notices.topic });
 
     for (const step of Object.keys(steps) as StepName[]) machines.node.addDependency(functions.get(step));
   }

@@ -22,8 +22,8 @@ export interface Grant {
   environment?: Record<string, string>;
   /** It is reached inside the VPC; a function there may call only the AWS services that have an endpoint. */
   inVpc?: boolean;
-  /** AWS services that the client calls, as endpoint names. */
-  services: string[];
+  /** AWS services that the client calls, by the names of their endpoints. */
+  services: NonNullable<Configuration['network']>['endpoints'];
 }
 
 const allow = (actions: string[], resources: string[], conditions?: Record<string, Record<string, unknown>>) =>
@@ -44,9 +44,9 @@ const items = (tableArn: string, ...prefixes: string[]) =>
     { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': prefixes.map((prefix) => `${prefix}#*`) } },
   );
 
-/** The run's own record: every function has it, and nothing more without a capability. */
+/** The run's own record and the history of items: every function has it, and nothing more without a capability. */
 export const record = ({ names: { tableArn }, key }: Pick<Platform, 'names' | 'key'>): Grant => ({
-  statements: [items(tableArn, 'RUN'), useKey(key)],
+  statements: [items(tableArn, 'RUN', 'HISTORY'), useKey(key)],
   services: ['dynamodb'],
 });
 
@@ -78,8 +78,9 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     services: ['secretsmanager'],
   }),
 
+  // A transaction over items of several kinds is allowed only by one statement that covers all of their keys.
   lease: ({ names: { tableArn }, build }) => ({
-    statements: [items(tableArn, 'LEASE', 'OCCURRENCE')],
+    statements: [items(tableArn, 'LEASE', 'OCCURRENCE', 'RUN')],
     environment: { BUILD: build },
     services: ['dynamodb'],
   }),
@@ -89,8 +90,12 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
       allow(['states:StartExecution'], [names.machineArn('close-run')]),
       allow(['states:DescribeExecution'], ['window', 'close-run', ...Object.keys(operations)].map(names.executionsArn)),
       allow(['states:StopExecution'], Object.keys(operations).map(names.executionsArn)),
+      allow(['states:ListExecutions'], [names.machineArn('window')]),
     ],
-    environment: { CLOSE_RUN_MACHINE: names.machineArn('close-run') },
+    environment: {
+      CLOSE_RUN_MACHINE: names.machineArn('close-run'),
+      WINDOW_MACHINE: names.machineArn('window'),
+    },
     services: ['states'],
   }),
 
@@ -112,7 +117,7 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     return {
       statements: [
         allow(['s3:ListBucket'], [bucket], prefix ? { StringLike: { 's3:prefix': [`${prefix}*`] } } : undefined),
-        allow(['s3:GetObject', 's3:GetObjectAttributes'], [`${bucket}/${prefix}*`]),
+        allow(['s3:GetObject'], [`${bucket}/${prefix}*`]),
         ...(keyArn ? [allow(['kms:Decrypt'], [keyArn])] : []),
       ],
       environment: { BACKUPS_BUCKET: name, BACKUPS_PREFIX: prefix },
@@ -129,6 +134,23 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
       ),
     ],
     services: ['monitoring'],
+  }),
+
+  // Shared calendars are asked at their own account's ARN.
+  calendar: ({ configuration: { changeCalendars }, names }) => ({
+    statements: changeCalendars.length
+      ? [allow(['ssm:GetCalendarState'], changeCalendars.map(names.changeCalendarArn))]
+      : [],
+    environment: { CHANGE_CALENDARS: JSON.stringify(changeCalendars) },
+    services: ['ssm'],
+  }),
+
+  outbox: ({ names: { tableArn } }) => ({ statements: [items(tableArn, 'NOTICE')], services: ['dynamodb'] }),
+
+  feed: ({ names }) => ({
+    statements: [allow(['s3:PutObject'], [`arn:aws:s3:::${names.reportsBucket}/${names.calendarKey}`])],
+    environment: { FEED_BUCKET: names.reportsBucket, FEED_KEY: names.calendarKey },
+    services: ['s3'],
   }),
 
   internet: () => ({ statements: [], services: [] }),

@@ -50,7 +50,7 @@ function operationMachine(name: OperationName, configuration: Configuration, nam
 }
 
 function windowMachine(configuration: Configuration, names: Names): Machine {
-  const { environment, windows, alarms } = configuration;
+  const { environment, windows, alarms, freezes } = configuration;
   const longest = Math.max(120, ...windows.map(({ minutes }) => minutes ?? 0));
   const operationNames = Object.keys(operations) as OperationName[];
   const fn = names.functionArn;
@@ -82,6 +82,8 @@ function windowMachine(configuration: Configuration, names: Names): Machine {
         })),
       ),
       alarms: alarms.mute,
+      freezes,
+      askFreeze: fn('windows/ask-freeze'),
       closeRunMachine: names.machineArn('close-run'),
       openRun: fn('windows/open-run'),
       announce: fn('windows/announce-start'),
@@ -93,6 +95,7 @@ function windowMachine(configuration: Configuration, names: Names): Machine {
       'windows/announce-start',
       'windows/judge-checks',
       'windows/mute-alarms',
+      'windows/ask-freeze',
       ...checklist.map(({ step }) => step),
     ],
     starts: ['close-run', ...operationNames],
@@ -149,7 +152,7 @@ export function entriesOf({ step, per }: PlannedStep, configuration: Configurati
     names: { step, ...(target && { target }) },
     function: names.functionArn(step),
     minutes: minutesOf(step),
-    patience: ('patience' in spec && spec.patience ? spec.patience : 15) * 60,
+    patience: ('patience' in spec && spec.patience ? spec.patience : 20) * 60,
     payload: { ...(operation && { operation }), ...(target && { target }), input },
   }));
 }

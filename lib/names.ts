@@ -7,6 +7,7 @@ export function namesOf({ environment, account, region }: Pick<Configuration, 'e
   const machineArn = (name: string) => `arn:aws:states:${region}:${account}:stateMachine:${machine(name)}`;
   const functionName = (step: string) => `${prefix}-${step.replaceAll('/', '-')}`;
   return {
+    environment,
     prefix,
     machine,
     table: `${prefix}-runs`,
@@ -17,9 +18,15 @@ export function namesOf({ environment, account, region }: Pick<Configuration, 'e
     executionsArn: (name: string) => `arn:aws:states:${region}:${account}:execution:${machine(name)}:*`,
     functionName,
     functionArn: (step: string) => `arn:aws:lambda:${region}:${account}:function:${functionName(step)}`,
+    calendarKey: `calendar/${environment}.ics`,
+    changeCalendarArn: (calendar: string) =>
+      calendar.startsWith('arn:') ? calendar : `arn:aws:ssm:${region}:${account}:document/${calendar}`,
     reportsArn: `arn:aws:s3:::${prefix}-reports-${account}-${region}/reports/*`,
     muteRulesArn: `arn:aws:cloudwatch:${region}:${account}:alarm-mute-rule:${prefix}-*`,
     alarmArn: (alarm: string) => `arn:aws:cloudwatch:${region}:${account}:alarm:${alarm}`,
+    stepLog: `/novacron/${environment}/steps`,
+    dashboard: `${prefix}-maintenance`,
+    undeliveredQueue: `${prefix}-undelivered-events`,
     eventBusArn: `arn:aws:events:${region}:${account}:event-bus/default`,
   };
 }

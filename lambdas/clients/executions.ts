@@ -15,12 +15,14 @@ export interface Executions {
   /** False where an execution of that name exists already. */
   start(machine: string, name: string, input: unknown): Promise<boolean>;
   stop(arn: string, cause: string): Promise<void>;
+  /** ARNs of a machine's executions that run. */
+  running(machine: string): Promise<string[]>;
 }
 
 export const executions: Client<Executions> = {
   needs: 'executions',
   async open() {
-    const { SFNClient, DescribeExecutionCommand, StartExecutionCommand, StopExecutionCommand } =
+    const { SFNClient, DescribeExecutionCommand, StartExecutionCommand, StopExecutionCommand, paginateListExecutions } =
       await import('@aws-sdk/client-sfn');
     const client = new SFNClient({});
     return {
@@ -46,6 +48,12 @@ export const executions: Client<Executions> = {
       },
       async stop(executionArn, cause) {
         await client.send(new StopExecutionCommand({ executionArn, error: 'RunClosing', cause }));
+      },
+      async running(stateMachineArn) {
+        const found: string[] = [];
+        for await (const page of paginateListExecutions({ client }, { stateMachineArn, statusFilter: 'RUNNING' }))
+          found.push(...(page.executions ?? []).map(({ executionArn }) => executionArn!));
+        return found;
       },
       async [Symbol.asyncDispose]() {
         client.destroy();

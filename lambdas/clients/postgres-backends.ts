@@ -37,10 +37,11 @@ const graceMillis = 5_000;
 
 /**
  * Ends the sessions of a run in this database: cancels what they do and, 5 s later, terminates those that are left. A session
- * is known by pid and start, so that a pid used again is not hit. Takes up to 10 s.
+ * is known by pid and start, so that a pid used again is not hit, and by our role: a name alone anybody can take. Takes up to 10 s.
  */
 export async function endSessions(session: Session, tag: string): Promise<Ended> {
-  const ofRun = `datname = current_database() AND pid <> ALL ($1) AND starts_with(application_name, 'novacron:' || $2 || ':')`;
+  const ofRun = `datname = current_database() AND pid <> ALL ($1) AND usesysid = to_regrole(quote_ident(current_user))
+      AND starts_with(application_name, 'novacron:' || $2 || ':')`;
   const found = await session.ask<{ pid: number; started: string }>(
     `SELECT pid, backend_start::text AS started FROM pg_stat_activity WHERE ${ofRun}`,
     [session.pids, tag],

@@ -9,17 +9,22 @@ export interface VacuumOptions {
   bufferUsageLimit?: string;
   /** Leave the indexes alone: only to get the age down at once. */
   skipIndexes?: boolean;
-  /** Read every page that is not frozen yet, so that the table's age falls. */
-  aggressive?: boolean;
+  /** Read every page that is not frozen yet, and freeze what is older than this, so that the table's age falls to it. */
+  freezeOlderThan?: { xids: number; multixacts: number };
   /** Milliseconds of sleep for each 200 points of cost; 0 is full speed. */
   costDelay: number;
 }
 
 /** Settings of the session around it. */
-export function vacuumSettings({ aggressive, costDelay }: VacuumOptions): Record<string, string> {
+export function vacuumSettings({ freezeOlderThan, costDelay }: VacuumOptions): Record<string, string> {
   return {
     vacuum_cost_delay: String(costDelay),
-    ...(aggressive && { vacuum_freeze_table_age: '0', vacuum_multixact_freeze_table_age: '0' }),
+    ...(freezeOlderThan && {
+      vacuum_freeze_table_age: '0',
+      vacuum_freeze_min_age: String(freezeOlderThan.xids),
+      vacuum_multixact_freeze_table_age: '0',
+      vacuum_multixact_freeze_min_age: String(freezeOlderThan.multixacts),
+    }),
   };
 }
 

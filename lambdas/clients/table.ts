@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DynamoDBDocumentClient, TransactWriteCommandInput } from '@aws-sdk/lib-dynamodb';
 import { StepError } from '../framework/errors.ts';
 
@@ -5,7 +6,9 @@ export interface Key {
   pk: string;
   sk: string;
 }
-export type Write = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
+type NamedWrite = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
+/** One of Put, Update, Delete and ConditionCheck, as in a transaction of DynamoDB; the table is this one. */
+export type Write = { [Kind in keyof NamedWrite]?: Omit<NonNullable<NamedWrite[Kind]>, 'TableName'> };
 
 /** The run table: strong reads, conditional writes, transactions. The protocols stand in framework/. */
 export interface Table {
@@ -33,6 +36,12 @@ async function connect() {
   const { DynamoDBDocumentClient } = await import('@aws-sdk/lib-dynamodb');
   return DynamoDBDocumentClient.from(new DynamoDBClient({}), { marshallOptions: { removeUndefinedValues: true } });
 }
+
+/**
+ * Every transaction has a condition on its run, and DynamoDB lets two at once not pass, which the SDK does not try again: all
+ * checks of a checklist begin together. Eight times, each within up to twice as long, are 6 seconds at most.
+ */
+const attempts = 8;
 
 /** The run table on a given connection. */
 export async function tableOn(client: DynamoDBDocumentClient, TableName: string): Promise<Table> {
@@ -64,16 +73,19 @@ export async function tableOn(client: DynamoDBDocumentClient, TableName: string)
     async write(writes) {
       const TransactItems = writes.map((write) =>
         Object.fromEntries(Object.entries(write).map(([kind, request]) => [kind, { ...request, TableName }])),
-      ) as Write[];
-      try {
-        await client.send(new TransactWriteCommand({ TransactItems }));
-        return true;
-      } catch (error) {
-        const codes = cancellationCodes(error);
-        if (codes.includes('TransactionConflict'))
-          throw new StepError('Retryable', 'the run table is busy', { cause: error });
-        if (codes.includes('ConditionalCheckFailed')) return false;
-        throw error;
+      ) as NamedWrite[];
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          await client.send(new TransactWriteCommand({ TransactItems }));
+          return true;
+        } catch (error) {
+          const codes = cancellationCodes(error);
+          if (codes.includes('ConditionalCheckFailed')) return false;
+          if (!codes.includes('TransactionConflict')) throw error;
+          if (attempt === attempts)
+            throw new StepError('Retryable', `the run table ${TableName} is busy`, { cause: error });
+          await sleep(Math.random() * 25 * 2 ** attempt);
+        }
       }
     },
 

@@ -171,6 +171,7 @@ function workFor(table: TableFacts, reason: Reason, server: ServerFacts, rules: 
     does: vacuumTyped(table.name, options),
     before: { deadTuples: deadTuples(table), bytes: table.bytes, xidAge: xidAge(table) },
     minutes: Math.max(0.1, Math.ceil((10 * bytes) / bytesPerMinute) / 10),
+    size: bytes,
     oid: table.oid,
     options,
   };
@@ -183,16 +184,20 @@ function workFor(table: TableFacts, reason: Reason, server: ServerFacts, rules: 
 function optionsFor(table: TableFacts, reason: Reason, server: ServerFacts, rules: VacuumRules): VacuumOptions {
   const emergency = reason === 'emergency';
   const { freezeMaxAge, multixactFreezeMaxAge } = settingsOf(table, server.autovacuum);
-  const aged =
-    xidAge(table) > rules.shareOfFreezeAge * freezeMaxAge ||
-    multixactAge(table) > rules.shareOfFreezeAge * multixactFreezeMaxAge;
+  const xidLimit = rules.shareOfFreezeAge * freezeMaxAge;
+  const multixactLimit = rules.shareOfFreezeAge * multixactFreezeMaxAge;
+  // PostgreSQL's defaults, 50 million and 5 million; lower where the table's own limit is, or the next call would find it again.
+  const freezeOlderThan = {
+    xids: Math.floor(Math.min(50_000_000, xidLimit / 2)),
+    multixacts: Math.floor(Math.min(5_000_000, multixactLimit / 2)),
+  };
   return {
     analyze: !emergency,
     truncate: false,
     parallel: rules.cores > 2 ? Math.max(0, Math.min(2, table.largeIndexes - 1)) : 0,
     ...(server.version >= 160_000 && server.sharedBuffers < smallCache && { bufferUsageLimit: '2MB' }),
     ...(emergency && { skipIndexes: true }),
-    ...(aged && { aggressive: true }),
+    ...((xidAge(table) > xidLimit || multixactAge(table) > multixactLimit) && { freezeOlderThan }),
     costDelay: emergency ? 0 : rules.costDelay,
   };
 }

@@ -22,7 +22,6 @@ export interface Call {
 /** A condition in a transaction: the run is in one of these states. */
 export const runIs = (id: string, ...states: Run['state'][]): Write => ({
   ConditionCheck: {
-    TableName: undefined,
     Key: keys.run(id),
     ConditionExpression: `#state in (${states.map((_, i) => `:s${i}`).join(', ')})`,
     ExpressionAttributeNames: { '#state': 'state' },
@@ -41,7 +40,6 @@ export async function beginCall(
     runIs(run, during),
     {
       Put: {
-        TableName: undefined,
         Item: { ...keys.call(run, call.step, call.target), ...call },
         ConditionExpression: 'attribute_not_exists(pk) or #until < :now',
         ExpressionAttributeNames: { '#until': 'until' },
@@ -55,7 +53,6 @@ export async function endCall(table: Table, run: string, call: Call): Promise<vo
   await table.write([
     {
       Delete: {
-        TableName: undefined,
         Key: keys.call(run, call.step, call.target),
         ConditionExpression: '#request = :request',
         ExpressionAttributeNames: { '#request': 'request' },

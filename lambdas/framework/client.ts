@@ -2,7 +2,17 @@ import type { Deadline } from './deadline.ts';
 
 /** What a step can reach. lib/grants.ts says what each means in AWS: permissions, network, environment variables. */
 export type Capability =
-  'postgres' | 'lease' | 'executions' | 'notices' | 'reports' | 'backups' | 'alarms' | 'internet';
+  | 'postgres'
+  | 'lease'
+  | 'executions'
+  | 'notices'
+  | 'reports'
+  | 'backups'
+  | 'alarms'
+  | 'calendar'
+  | 'outbox'
+  | 'feed'
+  | 'internet';
 
 /** What a client is told when a step opens it. */
 export interface Opening {

@@ -1,5 +1,7 @@
 import type { Deadline } from './deadline.ts';
 import { StepError } from './errors.ts';
+import { forecast } from './forecast.ts';
+import type { History } from './history.ts';
 import type { RecordOf } from './record.ts';
 import type { Change, Finding, Numbers, Result, Work } from './result.ts';
 
@@ -12,6 +14,7 @@ export type Each = <W extends Work>(
 
 interface Surroundings {
   record: Pick<RecordOf, 'items' | 'putItem'>;
+  history: History;
   /** The end of this call. */
   deadline: Deadline;
   /** The end of the run's work: what does not fit before it is not worth another call. */
@@ -24,12 +27,14 @@ interface Surroundings {
 }
 
 /**
+ * Nothing starts that does not fit, by the item's own history where it has one (W9).
  * An item done in this run is not done twice; one that failed in it is not tried again in it. `left` are those for which no time
  * was left, each recorded with the reason; `failed` counts the whole run, the other numbers this call. Numbers of the result are
  * sums of before less after.
  */
 export function eachOf({
   record,
+  history,
   deadline,
   runDeadline,
   signal,
@@ -38,7 +43,8 @@ export function eachOf({
   now = () => new Date(),
 }: Surroundings): Each {
   return async (work, act, extra = {}) => {
-    const known = await record.items();
+    const [known, earlier] = await Promise.all([record.items(), history.read()]);
+    const minutesOf = (w: Work) => forecast(earlier.get(w.item) ?? [], w.size) ?? w.minutes ?? minutes;
     const outcome = (item: string) => known.get(item)?.outcome;
     const result: Result = {
       done: 0,
@@ -55,7 +61,7 @@ export function eachOf({
       record.putItem({
         item: w.item,
         does: w.does,
-        forecastMinutes: w.minutes ?? minutes,
+        forecastMinutes: minutesOf(w),
         startedAt,
         endedAt: now().toISOString(),
         before: w.before,
@@ -66,11 +72,11 @@ export function eachOf({
     for (const w of work) {
       if (outcome(w.item) === 'done' || outcome(w.item) === 'failed' || outcome(w.item) === 'would') continue;
       const startedAt = now().toISOString();
-      const forecast = w.minutes ?? minutes;
-      const why = whyNot(signal, deadline, forecast);
+      const expected = minutesOf(w);
+      const why = whyNot(signal, deadline, expected);
       if (why) {
         result.left += 1;
-        if (runDeadline.fits(forecast)) mayFitLater += 1;
+        if (runDeadline.fits(expected)) mayFitLater += 1;
         await keep(w, startedAt, { outcome: 'left', reason: why });
         continue;
       }
@@ -79,17 +85,14 @@ export function eachOf({
         result.numbers['would'] = (result.numbers['would'] ?? 0) + 1;
         continue;
       }
+      let change: Change;
       try {
-        const change = await act(w);
-        result.done += 1;
-        for (const [name, value] of Object.entries(change.after))
-          result.numbers[name] = (result.numbers[name] ?? 0) + (change.before[name] ?? 0) - value;
-        await keep(w, startedAt, { outcome: 'done', ...change });
+        change = await act(w);
       } catch (error) {
         const reason = (error as Error).message;
         if (signal.aborted) {
           result.left += 1;
-          if (runDeadline.fits(forecast)) mayFitLater += 1;
+          if (runDeadline.fits(expected)) mayFitLater += 1;
           await keep(w, startedAt, { outcome: 'left', reason: `stopped: ${String(signal.reason)}` });
         } else if (error instanceof StepError && error.name === 'Retryable') {
           throw error;
@@ -97,7 +100,14 @@ export function eachOf({
           result.failed += 1;
           await keep(w, startedAt, { outcome: 'failed', reason });
         }
+        continue;
       }
+      result.done += 1;
+      for (const [name, value] of Object.entries(change.after))
+        result.numbers[name] = (result.numbers[name] ?? 0) + (change.before[name] ?? 0) - value;
+      await keep(w, startedAt, { outcome: 'done', ...change });
+      const took = (now().getTime() - Date.parse(startedAt)) / 60_000;
+      await history.add(w.item, earlier.get(w.item) ?? [], { at: startedAt, minutes: took, size: w.size });
     }
     if (result.left > 0 && mayFitLater === 0) result.outOfTime = true;
     return result;

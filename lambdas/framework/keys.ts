@@ -11,11 +11,24 @@ export const keys = {
     sk: `ITEM#${step}#${target ?? ''}#${item}`,
   }),
   ledger: (id: string, kind: string, target: string): Key => ({ pk: `RUN#${id}`, sk: `LEDGER#${kind}#${target}` }),
+  history: (environment: string, step: string, target: string | undefined, item: string): Key => ({
+    pk: `HISTORY#${environment}#${step}#${target ?? ''}`,
+    sk: item,
+  }),
   notice: (id: string, kind: string): Key => ({ pk: `RUN#${id}`, sk: `NOTICE#${kind}` }),
+  /** A notice about an occurrence, which no run may ever serve. */
+  outbox: (environment: string, window: string, occurrence: string, kind: string): Key => ({
+    pk: `NOTICE#${environment}#${window}`,
+    sk: `${occurrence}#${kind}`,
+  }),
+  /** Up to when the notices of an environment were looked after. */
+  looked: (environment: string): Key => ({ pk: `NOTICE#${environment}`, sk: 'LOOKED' }),
   occurrence: (environment: string, window: string, time: string): Key => ({
     pk: `OCCURRENCE#${environment}#${window}`,
     sk: time,
   }),
+  /** Up to where the windows of an environment are accounted for. */
+  accounted: (environment: string): Key => ({ pk: `OCCURRENCE#${environment}`, sk: 'ACCOUNTED' }),
 };
 
 /** Kinds of lease. A run holds one; a backup or a certificate must not wait for a window to come. */

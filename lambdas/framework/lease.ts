@@ -58,7 +58,6 @@ export async function openRun(
 ): Promise<boolean> {
   const takeLease: Write = {
     Update: {
-      TableName: undefined,
       Key: keys.lease(run.environment, kind),
       UpdateExpression: 'set holder = :holder, run = :run, since = :since, epoch = :epoch',
       ConditionExpression: 'attribute_not_exists(holder) and (attribute_not_exists(epoch) or epoch = :seen)',
@@ -73,14 +72,12 @@ export async function openRun(
   };
   const putRun: Write = {
     Put: {
-      TableName: undefined,
       Item: { ...keys.run(run.id), ...run },
       ConditionExpression: 'attribute_not_exists(pk)',
     },
   };
   const bindings = bind.map(({ window, time, from }): Write => ({
     Put: {
-      TableName: undefined,
       Item: { ...keys.occurrence(run.environment, window, time), window, time, run: run.id },
       ConditionExpression: from ? 'run = :from' : 'attribute_not_exists(pk)',
       ...(from && { ExpressionAttributeValues: { ':from': from } }),
@@ -99,7 +96,6 @@ export async function beginClosing(
   return table.write([
     {
       Update: {
-        TableName: undefined,
         Key: keys.run(id),
         UpdateExpression: 'set #state = :closing, closer = :closer',
         ConditionExpression: `#state <> :closed and ${seen ? 'closer = :seen' : 'attribute_not_exists(closer)'}`,
@@ -121,7 +117,6 @@ export async function noteOnRun(table: Table, id: string, facts: Partial<Run>): 
   return table.write([
     {
       Update: {
-        TableName: undefined,
         Key: keys.run(id),
         UpdateExpression: `set ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
         ConditionExpression: '#current <> :closed',
@@ -143,7 +138,6 @@ export async function endRun(table: Table, run: Run, closer: string, now: Date, 
   return table.write([
     {
       Update: {
-        TableName: undefined,
         Key: keys.run(run.id),
         UpdateExpression: 'set #state = :closed, closedAt = :now, expires = :expires',
         ConditionExpression: '#state = :closing and closer = :closer',
@@ -165,7 +159,6 @@ export async function releaseLease(table: Table, kind: LeaseKind, run: Run): Pro
   return table.write([
     {
       Update: {
-        TableName: undefined,
         Key: keys.lease(run.environment, kind),
         UpdateExpression: 'remove holder, run, since',
         ConditionExpression: 'holder = :holder and epoch = :epoch',

@@ -2,6 +2,7 @@ import type { Table, Write } from '../clients/table.ts';
 import { runIs } from './call.ts';
 import { StepError } from './errors.ts';
 import { keys } from './keys.ts';
+import { readRun } from './lease.ts';
 import type { LedgerItem } from './record-items.ts';
 
 /**
@@ -29,14 +30,31 @@ export function ledgerOf(
   table: Table,
   run: string,
   step: string,
-  { dryRun, operation, now = () => new Date() }: { dryRun: boolean; operation?: string; now?: () => Date },
+  {
+    dryRun,
+    operation,
+    now = () => new Date(),
+    stop,
+  }: {
+    dryRun: boolean;
+    operation?: string;
+    now?: () => Date;
+    /** The call's own: aborted by the first change that finds the run closing, so that no further work is begun. */
+    stop?: AbortController;
+  },
 ): Ledger {
+  const refuse = async (kind: string, target: string): Promise<never> => {
+    const state = (await readRun(table, run))?.state;
+    const reason = state === 'open' ? 'another call was faster' : `the run is ${state ?? 'gone'}`;
+    if (state !== 'open') stop?.abort(reason);
+    throw new StepError('Refused', `${kind} of ${target} is not changed in run ${run}: ${reason}`);
+  };
   return {
     async change(kind, target, { before, after }, act) {
       const key = keys.ledger(run, kind, target);
       const known = (await table.get(key)) as unknown as LedgerItem | undefined;
-      if (known && !dryRun)
-        await table.write([runIs(run, 'open'), set(key, 'begun', { after })]).then(orRefuse(run, kind, target));
+      if (known && !dryRun && !(await table.write([runIs(run, 'open'), set(key, 'begun', { after })])))
+        await refuse(kind, target);
       if (!known) {
         const seq = await table.count(keys.run(run), 'ledgerSeq', '#state = :open', { ':open': 'open' });
         const at = now().toISOString();
@@ -51,18 +69,13 @@ export function ledgerOf(
           state: dryRun ? 'would' : 'begun',
           at,
         };
-        await table
-          .write([
-            runIs(run, 'open'),
-            {
-              Put: {
-                TableName: undefined,
-                Item: { ...key, ...entry },
-                ConditionExpression: 'attribute_not_exists(pk)',
-              },
-            },
-          ])
-          .then(orRefuse(run, kind, target));
+        const written = await table.write([
+          runIs(run, 'open'),
+          {
+            Put: { Item: { ...key, ...entry }, ConditionExpression: 'attribute_not_exists(pk)' },
+          },
+        ]);
+        if (!written) await refuse(kind, target);
       }
       if (dryRun) return;
       await act();
@@ -71,21 +84,12 @@ export function ledgerOf(
   };
 }
 
-const orRefuse = (run: string, kind: string, target: string) => (written: boolean) => {
-  if (!written)
-    throw new StepError(
-      'Refused',
-      `${kind} of ${target} is not changed: run ${run} is no longer open, or another call was faster`,
-    );
-};
-
 const set = (
   Key: ReturnType<typeof keys.ledger>,
   state: LedgerItem['state'],
   values: Record<string, unknown>,
 ): Write => ({
   Update: {
-    TableName: undefined,
     Key,
     UpdateExpression: `set #state = :state${Object.keys(values)
       .map((name) => `, #${name} = :${name}`)

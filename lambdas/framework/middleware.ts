@@ -1,6 +1,6 @@
 import type { MiddlewareObj } from '@middy/core';
 import type { Context as Invocation } from 'aws-lambda';
-import * as z from 'zod';
+import type * as z from 'zod';
 import { openTable, type Table } from '../clients/table.ts';
 import { beginCall, endCall, type Call } from './call.ts';
 import type { Clients } from './client.ts';
@@ -11,6 +11,7 @@ import { recordOf, type RecordOf } from './record.ts';
 import { Result } from './result.ts';
 import type { Run } from './run.ts';
 import { logger } from './log.ts';
+import { wrongInput } from './wrong-input.ts';
 
 /** What the middleware gathers for the step, in the order in which it is gathered. */
 export interface Gathered {
@@ -30,11 +31,11 @@ export type Middleware = MiddlewareObj<unknown, unknown, Error, Invocation, Part
 /** The step this function is, as in the registry. */
 export const stepName = (): string => process.env['STEP'] ?? 'by hand';
 
-/** Refuses an event that breaks the step's contract, naming the field. */
+/** Refuses an event that breaks the step's contract, naming the field and what is allowed. */
 export const checked = (event: z.ZodType): Middleware => ({
   before: (request) => {
     const parsed = event.safeParse(request.event);
-    if (!parsed.success) throw new StepError('InvalidInput', z.prettifyError(parsed.error));
+    if (!parsed.success) throw new StepError('InvalidInput', wrongInput(event, parsed.error));
     request.internal.event = parsed.data as Gathered['event'];
   },
 });

@@ -24,10 +24,22 @@ export function recordOf(
 ): RecordOf {
   const stepKey = keys.step(run, step, target);
   const put = async (Item: Record<string, unknown>) => {
-    const written = await table.write([runIsNotClosed(run), { Put: { TableName: undefined, Item } }]);
+    const written = await table.write([runIsNotClosed(run), { Put: { Item } }]);
     if (!written) throw new StepError('Refused', `run ${run} is closed: its record is not changed any more`);
   };
   const stepSoFar = async () => (await table.get(stepKey)) as unknown as StepItem | undefined;
+  const first = (at: Date): StepItem => ({
+    step,
+    target,
+    operation,
+    startedAt: at.toISOString(),
+    calls: 0,
+    done: 0,
+    left: 0,
+    failed: 0,
+    numbers: {},
+    findings: [],
+  });
   return {
     async items() {
       const prefix = keys.item(run, step, target, '').sk;
@@ -40,21 +52,15 @@ export function recordOf(
     },
 
     async started(at) {
-      const before = await stepSoFar();
-      const first: StepItem = {
-        step,
-        target,
-        operation,
-        startedAt: at.toISOString(),
-        calls: 0,
-        done: 0,
-        left: 0,
-        failed: 0,
-        numbers: {},
-        findings: [],
-      };
-      const { endedAt: _endedAt, error: _error, wait: _wait, ...known } = before ?? first;
-      await put({ ...stepKey, ...known, calls: known.calls + 1 });
+      const known = (await stepSoFar()) ?? first(at);
+      await put({
+        ...stepKey,
+        ...known,
+        calls: known.calls + 1,
+        endedAt: undefined,
+        error: undefined,
+        wait: undefined,
+      });
     },
 
     async ended(at, result) {
@@ -69,7 +75,8 @@ export function recordOf(
     },
 
     async failed(at, error) {
-      const before = await stepSoFar();
+      // A call may fail before its start could be written down.
+      const before = (await stepSoFar()) ?? first(at);
       await put({
         ...stepKey,
         ...before,
@@ -118,7 +125,6 @@ export async function readRecord(table: Table, id: string): Promise<RunRecord> {
 
 const runIsNotClosed = (run: string): Write => ({
   ConditionCheck: {
-    TableName: undefined,
     Key: keys.run(run),
     ConditionExpression: '#state <> :closed',
     ExpressionAttributeNames: { '#state': 'state' },

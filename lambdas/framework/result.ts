@@ -36,8 +36,10 @@ export interface Work {
   does: string;
   /** What is known before acting. */
   before?: Numbers;
-  /** Forecast in minutes; without it the step's own `minutes`. */
+  /** Forecast in minutes until it has a history of its own; without it the step's `minutes`. */
   minutes?: number;
+  /** What its duration grows with: bytes or rows, the same on every call. */
+  size?: number;
 }
 
 /** What acting on an item measured. */

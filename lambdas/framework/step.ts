@@ -4,6 +4,7 @@ import * as z from 'zod';
 import type { Clients, Opened } from './client.ts';
 import { Deadline } from './deadline.ts';
 import { eachOf, type Each } from './each.ts';
+import { historyOf } from './history.ts';
 import { ledgerOf, type Ledger } from './ledger.ts';
 import {
   checked,
@@ -35,7 +36,7 @@ interface Common<I extends z.ZodType, C extends Clients, Answer> {
 export interface StepSpec<I extends z.ZodType, C extends Clients> extends Common<I, C, Result> {
   /** The least time worth starting with, in minutes. */
   minutes: number;
-  /** How long to wait in all for what happens outside, in minutes; 15 unless said otherwise. */
+  /** How long to wait in all for what happens outside, in minutes; 20 unless said otherwise: longer than any call, so that one whose process was lost is waited out. */
   patience?: number;
   /** The state of the run in which it works: `open` unless said otherwise; what closes a run works while it is `closing`. */
   during?: 'open' | 'closing';
@@ -93,13 +94,14 @@ export function step<I extends z.ZodType, C extends Clients>(spec: StepSpec<I, C
       dryRun: run.dryRun,
       each: eachOf({
         record,
+        history: historyOf(table, run.environment, stepName(), target),
         deadline,
         runDeadline: new Deadline(new Date(run.deadline)),
         signal: stop.signal,
         dryRun: run.dryRun,
         minutes: spec.minutes,
       }),
-      ledger: ledgerOf(table, run.id, stepName(), { dryRun: run.dryRun, operation }),
+      ledger: ledgerOf(table, run.id, stepName(), { dryRun: run.dryRun, operation, stop }),
       record,
       table,
     };

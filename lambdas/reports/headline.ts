@@ -27,7 +27,9 @@ export const tallyOf = (items: RunRecord['items']): Tally =>
   });
 
 /** `production weekly maintenance`; started by hand, its operations stand for the window. */
-export function titleOf(run: Pick<Run, 'environment' | 'window' | 'operations'>): string {
+export function titleOf(
+  run: Pick<Run, 'environment' | 'window'> & { operations: Pick<Run['operations'][number], 'name'>[] },
+): string {
   const window = run.window ? words(run.window).replace(new RegExp(`^${run.environment}\\s+`), '') : undefined;
   if (window) return `${run.environment} ${window} maintenance`;
   const operations = run.operations.map(({ name }) => words(name)).join(', ');

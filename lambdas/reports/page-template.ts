@@ -5,7 +5,7 @@ const status = `<span class="status <%= it.tone %>"><%= it.word %></span>`;
 const timeline = `
 <section aria-labelledby="timeline">
   <h2 id="timeline">The run in time</h2>
-  <div class="timeline" style="--deadline: <%= it.deadline %>%; --end: <%= it.end %>%">
+  <div class="timeline" style="--deadline: <%= Math.min(it.deadline, 200) %>%; --end: <%= Math.min(it.end, 200) %>%">
     <div class="axis" aria-hidden="true">
       <% it.ticks.forEach((tick) => { %><span class="<%= tick.at > 96 ? 'last' : tick.at < 4 ? 'first' : '' %>" style="left: <%= tick.at %>%"><%= tick.label %></span><% }) %>
     </div>
@@ -21,7 +21,7 @@ const timeline = `
       </li>
       <% }) %>
     </ol>
-    <p class="marks"><span class="mark-deadline">Deadline <%= it.deadlineAt %> UTC</span> <span class="mark-end">End of window <%= it.endAt %> UTC</span></p>
+    <p class="marks"><span class="mark-deadline">Deadline <%= it.deadlineAt %> UTC<%= it.deadline > 100 ? ', beyond this axis' : '' %></span> <span class="mark-end">End of window <%= it.endAt %> UTC<%= it.end > 100 ? ', beyond this axis' : '' %></span></p>
   </div>
 </section>`;
 

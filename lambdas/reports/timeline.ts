@@ -1,5 +1,5 @@
 import type { RunRecord, StepItem } from '../framework/record-items.ts';
-import { between, clock, duration } from './format.ts';
+import { between, clock, clockWithSeconds, duration } from './format.ts';
 import type { Status } from './headline.ts';
 import { itemStatus, stepStatus } from './statuses.ts';
 import { keyOf, stepName } from './step-views.ts';
@@ -24,14 +24,16 @@ export interface Lane {
 export interface Timeline {
   lanes: Lane[];
   ticks: { at: number; label: string }[];
-  /** Place of the deadline and of the window's end on the axis. */
+  /** Place of the deadline and of the window's end on the axis; over 100 where the axis ends before them. */
   deadline: number;
   end: number;
   deadlineAt: string;
   endAt: string;
 }
 
-const tickMinutes = [1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 1_440];
+const tickSeconds = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400];
+/** A run that was over before this share of its window is drawn on an axis of its own. */
+const brief = 0.15;
 /** More items than this in one lane could not be told apart. */
 const spansShown = 300;
 const place = (value: number) => Math.round(value * 100) / 100;
@@ -50,12 +52,18 @@ export function workEnd({ run, steps }: RunRecord, now: Date): string {
     : work.map(({ endedAt }) => endedAt ?? unfinished).reduce((one, other) => (other > one ? other : one));
 }
 
-/** The run's steps and their items on one axis from its opening to the window's end, or to its own end where that is later. */
+/**
+ * The run's steps and their items on one axis: from its opening to the window's end, or to its own end where that is later, or
+ * where it took only a small part of the window.
+ */
 export function timelineOf(record: RunRecord, now: Date): Timeline {
   const { run, steps, items } = record;
-  // The full minute, so that the axis begins with a label.
-  const from = Math.floor(Date.parse(run.openedAt) / 60_000) * 60_000;
-  const last = Math.max(Date.parse(run.end), Date.parse(workEnd(record, now)), from + 60_000);
+  const endOf = ({ endedAt }: StepItem) => endedAt ?? run.closedAt ?? now.toISOString();
+  const { from, last } = axisOf(
+    record,
+    Math.max(...steps.map((step) => Date.parse(endOf(step)))),
+    workEnd(record, now),
+  );
   const at = (moment: string | number) => place(((new Date(moment).getTime() - from) / (last - from)) * 100);
   const span = (start: string, stop: string, status: Status, what: string): Span => ({
     left: at(start),
@@ -63,7 +71,6 @@ export function timelineOf(record: RunRecord, now: Date): Timeline {
     status,
     says: `${what}: ${clock(start)} to ${clock(stop)} UTC, ${duration(between(start, stop))}, ${status.word.toLowerCase()}`,
   });
-  const endOf = ({ endedAt }: StepItem) => endedAt ?? run.closedAt ?? now.toISOString();
 
   const shown = steps
     .filter(({ step }) => !step.startsWith('reports/'))
@@ -76,7 +83,7 @@ export function timelineOf(record: RunRecord, now: Date): Timeline {
     .map((step): Lane => {
       const own = items.filter((item) => keyOf(item) === keyOf(step));
       return {
-        name: stepName(step),
+        name: laneName(step),
         bar: span(step.startedAt, endOf(step), stepStatus(told.get(keyOf(step)), step, run.dryRun), stepName(step)),
         spans: own
           .filter(({ outcome }) => outcome === 'done' || outcome === 'failed')
@@ -86,10 +93,11 @@ export function timelineOf(record: RunRecord, now: Date): Timeline {
     });
   if (checks.length > 0) lanes.unshift(checklistLane(record, checks, endOf, span));
 
-  const spacing = (tickMinutes.find((minutes) => (last - from) / (minutes * 60_000) <= 6) ?? 1_440) * 60_000;
+  const spacing = (tickSeconds.find((seconds) => (last - from) / (seconds * 1_000) <= 6) ?? 86_400) * 1_000;
+  const label = spacing < 60_000 ? clockWithSeconds : clock;
   const ticks = [];
   for (let tick = Math.ceil(from / spacing) * spacing; tick <= last; tick += spacing)
-    ticks.push({ at: at(tick), label: clock(tick) });
+    ticks.push({ at: at(tick), label: label(tick) });
   return {
     lanes,
     ticks,
@@ -99,6 +107,18 @@ export function timelineOf(record: RunRecord, now: Date): Timeline {
     endAt: clock(run.end),
   };
 }
+
+/** From the full minute, or second, so that the axis begins with a label. */
+function axisOf({ run }: RunRecord, activityEnd: number, work: string): { from: number; last: number } {
+  const minute = Math.floor(Date.parse(run.openedAt) / 60_000) * 60_000;
+  const window = Math.max(Date.parse(run.end), Date.parse(work), minute + 60_000) - minute;
+  const second = Math.floor(Date.parse(run.openedAt) / 1_000) * 1_000;
+  if (activityEnd - second >= window * brief) return { from: minute, last: minute + window };
+  return { from: second, last: Math.max(Math.ceil(activityEnd / 1_000) * 1_000, second + 1_000) };
+}
+
+const laneName = (step: StepItem) =>
+  step.step.startsWith('undo/') ? `Take back: ${stepName(step).toLowerCase()}` : stepName(step);
 
 /** The checks ran at once and took seconds: one lane for all. */
 function checklistLane(

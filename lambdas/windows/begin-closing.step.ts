@@ -2,13 +2,18 @@ import * as z from 'zod';
 import { executions } from '../clients/executions.ts';
 import { leases } from '../clients/lease.ts';
 import { readRun } from '../framework/lease.ts';
+import { runOutcomes } from '../framework/run.ts';
 import { standalone } from '../framework/step.ts';
 
-/** The first of closing a run: open becomes closing, and this execution its closer if it has none or that one has ended. */
+/**
+ * The first of closing a run: open becomes closing, and this execution its closer if it has none or that one has ended. Where
+ * another one closes it, this one waits for it, so that whoever asks learns how the run came out.
+ */
 export const handler = standalone({
   input: z.strictObject({ run: z.strictObject({ id: z.string().min(1) }), closer: z.string().min(1) }),
   answer: z.strictObject({
-    outcome: z.enum(['closing', 'closed', 'elsewhere', 'none']),
+    /** `closing`: to be closed by this execution. `elsewhere`: ask again. How the run came out: it is closed. */
+    outcome: z.enum(['closing', 'elsewhere', 'none', ...runOutcomes]),
     because: z.string(),
   }),
   uses: { sfn: executions, lease: leases },
@@ -19,7 +24,7 @@ export const handler = standalone({
       return { outcome: 'none' as const, because: `execution ${id} never opened a run: there is nothing to close` };
     if (run.state === 'closed') {
       await lease.release('maintenance', run);
-      return { outcome: 'closed' as const, because: `run ${id} was closed at ${run.closedAt}` };
+      return { outcome: run.outcome!, because: run.because! };
     }
     const other = run.closer && run.closer !== closer ? await sfn.describe(run.closer) : undefined;
     const because = `${run.closer} closes run ${id}`;

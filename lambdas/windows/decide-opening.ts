@@ -48,34 +48,42 @@ export function decideOpening(facts: Facts): Opening {
 /** Its work was done, or what was left of it goes on in the next window. */
 export const hasServed = (run: Run): boolean => run.outcome === 'done' || run.outcome === 'deferred';
 
-/** A plan without the contained occurrences that other runs have served; `own` are the operations of the window itself. */
-export function withoutSettled(plan: Plan, settled: { window: string; time: string }[], own: readonly string[]): Plan {
+/**
+ * A plan without the contained occurrences that other runs have served; `still` are the operations that the window itself lists,
+ * and those contained windows that it still takes over.
+ */
+export function withoutSettled(
+  plan: Plan,
+  settled: { window: string; time: string }[],
+  still: readonly string[],
+): Plan {
   const isSettled = (window: string, time?: string) =>
     settled.some((s) => s.window === window && (!time || s.time === time));
   return {
     ...plan,
     merged: plan.merged.filter(({ window, occurrence }) => !isSettled(window, occurrence)),
     operations: plan.operations
-      .filter(({ name, mergedFrom }) => !mergedFrom || !isSettled(mergedFrom) || own.includes(name))
+      .filter(({ name, mergedFrom }) => !mergedFrom || !isSettled(mergedFrom) || still.includes(name))
       .map(({ mergedFrom, ...rest }) => (mergedFrom && !isSettled(mergedFrom) ? { ...rest, mergedFrom } : rest)),
   };
 }
 
-/** The operations that this run had taken over were ended by it, one way or the other. */
-const ranMerged = (run: Run, window: string) =>
-  run.operations
-    .filter((operation) => operation.mergedFrom === window)
-    .every(({ name }) =>
-      run.results?.some((r) => r.operation === name && r.outcome !== 'skipped' && r.outcome !== 'stopped'),
-    );
+/**
+ * Everything that the asking window would do was ended by this run, one way or the other. By name: where two contained windows list
+ * the same operation, the run took it over from the first only.
+ */
+const ranAll = (run: Run, { operations }: Plan) =>
+  operations.every(({ name }) =>
+    run.results?.some((r) => r.operation === name && r.outcome !== 'skipped' && r.outcome !== 'stopped'),
+  );
 
 /** Somebody serves this occurrence already, or has served it. */
 function served({ plan, bound, id }: Facts): Opening | undefined {
   const run = bound?.run;
-  if (!run || !plan.window || run.id === id) return undefined;
+  // A person who starts a window again wants it done again.
+  if (!run || !plan.window || run.id === id || plan.startedBy === 'hand') return undefined;
   const theirs = run.window === plan.window ? `run ${run.id}` : `run ${run.id} of ${run.window}`;
   if (run.window === plan.window) {
-    if (plan.startedBy === 'hand') return undefined;
     if (run.state !== 'closed')
       return { outcome: 'repeated', because: `${theirs} serves ${plan.window} of ${plan.occurrence} already` };
     return hasServed(run)
@@ -83,11 +91,10 @@ function served({ plan, bound, id }: Facts): Opening | undefined {
       : undefined;
   }
   if (run.state !== 'closed') {
-    if (plan.startedBy === 'hand') return undefined;
     const because = `${theirs} contains this window: waiting to see whether it does this work`;
     return { outcome: 'wait', because, ...(run.verdict?.outcome === 'passed' && { merging: true }) };
   }
-  return ranMerged(run, plan.window)
+  return ranAll(run, plan)
     ? { outcome: 'merged', because: `${theirs} contained this window and has done its operations` }
     : undefined;
 }

@@ -1,10 +1,13 @@
 import * as z from 'zod';
 import { leases } from '../clients/lease.ts';
+import type { Table } from '../clients/table.ts';
 import { StepError } from '../framework/errors.ts';
 import { readRun } from '../framework/lease.ts';
-import { metrics, count } from '../framework/metrics.ts';
-import { runOutcomes } from '../framework/run.ts';
+import { count, metrics, minutes, type MetricName } from '../framework/metrics.ts';
+import { readRecord } from '../framework/record.ts';
+import { runOutcomes, type Run } from '../framework/run.ts';
 import { standalone } from '../framework/step.ts';
+import { numbersOf } from './run-numbers.ts';
 
 /** The last of closing: the run is closed, and then its lease is free. */
 export const handler = standalone({
@@ -16,7 +19,7 @@ export const handler = standalone({
   }),
   answer: z.strictObject({ outcome: z.enum(runOutcomes), because: z.string() }),
   uses: { lease: leases },
-  example: { outcome: 'done', because: 'database_optimization done' },
+  example: { outcome: 'done', because: 'all is done: database_optimization' },
   async run({ run: { id }, closer, keepDays }, { lease, table }) {
     const run = await readRun(table, id);
     if (!run?.outcome)
@@ -25,9 +28,27 @@ export const handler = standalone({
     if (run.state !== 'closed' && !(await lease.end(run, closer, now, keepDays)))
       throw new StepError('Refused', `run ${id} is closed by another execution (${run.closer}), not by ${closer}`);
     await lease.release('maintenance', run);
-    metrics(run.environment, (to) => {
-      count(to, `Run${run.outcome![0]!.toUpperCase()}${run.outcome!.slice(1)}`);
-    });
+    if (!run.dryRun) await measure(run, table, now);
     return { outcome: run.outcome, because: run.because ?? '' };
   },
 });
+
+/** A dry run is measured by nobody: whoever started it looks at it, and trends are of work that was done. */
+async function measure(run: Run, table: Table, now: Date) {
+  const outcome = run.outcome!;
+  const { minutes: took, operations } = numbersOf(run, (await readRecord(table, run.id)).steps, now);
+  metrics(run.environment, (to) => {
+    count(to, `Run${outcome[0]!.toUpperCase()}${outcome.slice(1)}` as MetricName);
+    minutes(to, 'RunMinutes', took);
+  });
+  for (const { operation, done, left, failed } of operations)
+    metrics(
+      run.environment,
+      (to) => {
+        count(to, 'ItemsDone', done);
+        count(to, 'ItemsLeft', left);
+        count(to, 'ItemsFailed', failed);
+      },
+      { operation },
+    );
+}

@@ -1,35 +1,40 @@
 import * as z from 'zod';
 import { required } from '../clients/aws-error.ts';
+import { changeCalendars } from '../clients/change-calendar.ts';
 import { executionArn, executions } from '../clients/executions.ts';
 import { leases, type Leases } from '../clients/lease.ts';
+import { notices } from '../clients/notices.ts';
+import { outbox } from '../clients/outbox.ts';
 import type { Table } from '../clients/table.ts';
 import { StepError } from '../framework/errors.ts';
 import { readRun } from '../framework/lease.ts';
 import { Environment, PlannedOperation, type Run } from '../framework/run.ts';
 import { standalone } from '../framework/step.ts';
 import { decideOpening, hasServed, withoutSettled } from './decide-opening.ts';
+import { Freeze } from './freeze.ts';
+import { holdBack } from './hold-back.ts';
 import { closeLost } from './lost-run.ts';
 import { planRun, type Plan } from './plan-run.ts';
 import { tagOf } from './tag.ts';
 
-/** What starts a run; by hand all that a person types into the console. */
+/** What starts a run; by hand all that a person types into the console. What it means is for planRun to judge. */
 const Request = z.strictObject({
   /** A window of the configuration. */
   window: z.string().optional(),
   /** Operations to run, in this order, instead of the window's own. */
-  operations: z.array(z.string()).min(1).optional(),
+  operations: z.array(z.string()).optional(),
   /** When to end at the latest, ISO 8601 UTC. */
-  until: z.iso.datetime().optional(),
+  until: z.string().optional(),
   /** Say what would be done, and change nothing. */
   dryRun: z.boolean().default(false),
   /** Why; required by hand. */
-  reason: z.string().min(1).max(500).optional(),
+  reason: z.string().max(500).optional(),
   /** The schedule's own: the time of the event that started it. */
-  time: z.iso.datetime().optional(),
+  time: z.string().optional(),
 });
 
 const Answer = z.strictObject({
-  outcome: z.enum(['open', 'wait', 'merged', 'repeated', 'busy', 'late']),
+  outcome: z.enum(['open', 'wait', 'merged', 'repeated', 'frozen', 'busy', 'late']),
   because: z.string(),
   run: z.strictObject({ id: z.string() }),
   operations: z.array(PlannedOperation.pick({ name: true, machine: true, execution: true, minutes: true })),
@@ -46,7 +51,7 @@ const Window = z.strictObject({
   operations: z.array(z.string()),
 });
 
-/** W8, W9, W12, W15. Decides what a start means, takes the lease and opens the run. Called again, it answers the same run. */
+/** W8, W9, W11, W12, W15. Decides what a start means, takes the lease and opens the run. Called again, it answers the same run. */
 export const handler = standalone({
   input: z.strictObject({
     request: Request,
@@ -57,9 +62,10 @@ export const handler = standalone({
     operations: z.array(z.strictObject({ name: z.string(), machine: z.string(), minutes: z.number() })),
     /** Kept free before a window's end for closing the run, minutes. */
     reserveMinutes: z.number().positive(),
+    freezes: z.array(Freeze),
   }),
   answer: Answer,
-  uses: { sfn: executions, lease: leases },
+  uses: { sfn: executions, lease: leases, calendars: changeCalendars, outbox, notices },
   example: {
     outcome: 'open',
     because: 'weekly of 2026-11-29T02:00:00.000Z is open until 04:00',
@@ -77,19 +83,28 @@ export const handler = standalone({
     end: Date.parse('2026-11-29T04:00:00Z'),
     dryRun: false,
   },
-  async run({ request, environment, execution, ...settings }, { sfn, lease, table }) {
+  async run({ request, environment, execution, freezes, ...settings }, { sfn, lease, table, ...means }) {
     const id = execution.split(':').at(-1)!;
     const now = new Date();
     const own = await readRun(table, id);
     if (own) return answer('open', 'this execution holds the lease already', own);
 
-    const plan = planRun(request, settings, now);
-    if ('refused' in plan) {
-      if (plan.refused === 'late') return answer('late', plan.message, id);
-      throw new StepError('InvalidInput', `${plan.field}: ${plan.message}`);
+    const planned = planRun(request, settings, now);
+    if ('refused' in planned) {
+      if (planned.refused === 'late') return answer('late', planned.message, id);
+      throw new StepError('InvalidInput', `${planned.field}: ${planned.message}`);
     }
 
     const bound = (window: string, time: string) => boundTo(lease, table, environment, window, time);
+    const contained = await Promise.all(
+      planned.merged.map(async ({ window, occurrence: time }) => ({ window, time, bound: await bound(window, time) })),
+    );
+    const settled = contained.filter(({ bound }) => bound?.run && hasServed(bound.run));
+    const merged = contained.filter((one) => !settled.includes(one));
+    const listing = [planned.window, ...merged.map(({ window }) => window)];
+    const still = settings.windows.filter(({ name }) => listing.includes(name)).flatMap(({ operations }) => operations);
+    const plan = withoutSettled(planned, settled, still);
+
     const held = await lease.read(environment, 'maintenance');
     const opening = decideOpening({
       now,
@@ -109,26 +124,19 @@ export const handler = standalone({
           ? answer('merged', opening.because, id)
           : answer('late', `no time is left: ${opening.because}`, id);
       case 'open': {
-        const merged = await Promise.all(
-          plan.merged.map(async ({ window, occurrence: time }) => ({ window, time, bound: await bound(window, time) })),
-        );
-        const settled = merged.filter(({ bound }) => bound?.run && hasServed(bound.run));
+        // Asked right before the lease is taken.
+        const asking = { environment, execution, freezes, ...means, now };
+        const back = await holdBack(plan, asking);
+        if (back) return answer(back.outcome, back.because, id);
         const bind = [
           ...(plan.window && plan.occurrence && opening.binds
             ? [{ window: plan.window, time: plan.occurrence, from: opening.from }]
             : []),
           ...merged
-            .filter((m) => !plan.dryRun && !settled.includes(m))
+            .filter(() => !plan.dryRun)
             .map(({ window, time, bound }) => ({ window, time, from: bound?.occurrence.run })),
         ];
-        const own = settings.windows.find((window) => window.name === plan.window)?.operations ?? [];
-        const run = runOf(withoutSettled(plan, settled, own), {
-          id,
-          execution,
-          environment,
-          epoch: held.epoch + 1,
-          now,
-        });
+        const run = runOf(plan, { id, execution, environment, epoch: held.epoch + 1, now });
         // Where somebody was faster nothing is written, and the next call sees what they did.
         const taken = await lease.open('maintenance', held, run, bind);
         return taken

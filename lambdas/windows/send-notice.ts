@@ -23,7 +23,7 @@ export async function sendNotice(
   const notice = compose(kind, run, facts);
   const put = (state: NoticeItem['state']) => {
     const item: NoticeItem = { kind, subject: notice.subject, state, at: new Date().toISOString() };
-    return table.write([{ Put: { TableName: undefined, Item: { ...keys.notice(run.id, kind), ...item } } }]);
+    return table.write([{ Put: { Item: { ...keys.notice(run.id, kind), ...item } } }]);
   };
   if (run.dryRun) {
     await put('would');

@@ -5,7 +5,10 @@ import { noteOnRun } from '../framework/lease.ts';
 import { step } from '../framework/step.ts';
 import { outcomeOf, settle } from './settle.ts';
 
-/** Writes on the run how it came out: from what Step Functions says of its executions and the record of its steps. */
+/**
+ * Writes on the run how it came out: from what Step Functions says of its executions and the record of its steps. Once: when its
+ * work was over it came out so, whoever stops the closing afterwards, and people may have been told.
+ */
 export const handler = step({
   input: z.strictObject({}),
   uses: { sfn: executions },
@@ -13,6 +16,7 @@ export const handler = step({
   during: 'closing',
   example: { done: 1, left: 0, failed: 0, numbers: {} },
   async run(_input, { sfn, table, run, record }) {
+    if (run.outcome) return { done: 0, left: 0, failed: 0, numbers: {} };
     const { steps } = await record.read();
     const ended = await Promise.all(
       run.operations.map(async (operation) => ({ operation, execution: await sfn.describe(operation.execution) })),

@@ -14,7 +14,10 @@ export interface Ended {
  * record says how far its steps came.
  */
 export function outcomeOf({ operation, execution }: Ended, steps: StepItem[]): OperationOutcome {
-  if (!execution) return { operation: operation.name, outcome: 'skipped', steps: [], reason: 'it was not started' };
+  if (!execution) {
+    const reason = frozenBecause(operation.name, steps) ?? 'it was not started';
+    return { operation: operation.name, outcome: 'skipped', steps: [], reason };
+  }
   const answered = parsed(execution.status === 'SUCCEEDED' ? execution.output : execution.cause);
   if (answered) return answered;
   const unfinished = steps.filter((step) => step.operation === operation.name && !step.endedAt);
@@ -30,6 +33,12 @@ export function outcomeOf({ operation, execution }: Ended, steps: StepItem[]): O
     .join(': ')
     .slice(0, 1_000);
   return { operation: operation.name, outcome, steps: stopped, reason };
+}
+
+/** W11. The freeze that kept an operation from starting, or what kept it from being asked for. */
+function frozenBecause(operation: string, steps: StepItem[]): string | undefined {
+  const asked = steps.find(({ step, target }) => step === 'windows/ask-freeze' && target === operation);
+  return asked?.findings[0]?.message ?? asked?.wait ?? asked?.error;
 }
 
 function parsed(text: string | undefined): OperationOutcome | undefined {
@@ -53,7 +62,8 @@ export function settle(
 
   if (window?.status === 'ABORTED')
     return { outcome: 'cancelled', because: `its execution was stopped${said && ` (${said})`}` };
-  if (window && window.status !== 'RUNNING' && window.status !== 'SUCCEEDED')
+  // NotClosed: its work had ended, only the closing broke off, and this is the closing that was taken up.
+  if (window && window.status !== 'RUNNING' && window.status !== 'SUCCEEDED' && window.error !== 'NotClosed')
     return { outcome: 'failed', because: `its execution ended ${window.status}${said && `: ${said}`}` };
   if (run.verdict?.outcome === 'blocked') {
     const reasons = run.verdict.checks
@@ -68,14 +78,28 @@ export function settle(
       because: `it ended before the checklist had a verdict${error ? ` (${error.step}: ${error.error})` : ''}`,
     };
   }
-  if (named('failed', 'stopped').length)
-    return { outcome: 'failed', because: `${list(named('failed', 'stopped'))} failed` };
-  if (named('deferred', 'skipped').length)
-    return {
-      outcome: 'deferred',
-      because: `${list(named('deferred', 'skipped'))} could not end before ${run.deadline}; the next window goes on`,
-    };
-  return { outcome: 'done', because: `${list(named('done')) || 'no operation'} done` };
+  if (named('failed', 'stopped').length) {
+    const parts = [
+      named('failed').length && `${list(named('failed'))} failed`,
+      named('stopped').length && `${list(named('stopped'))} stopped from outside`,
+    ];
+    return { outcome: 'failed', because: parts.filter(Boolean).join('; ') };
+  }
+  const frozen = results.filter(({ operation, outcome }) => outcome === 'skipped' && frozenBecause(operation, steps));
+  const late = named('deferred', 'skipped').filter((name) => !frozen.some(({ operation }) => operation === name));
+  if (frozen.length || late.length) {
+    const parts = [
+      frozen.length &&
+        `${list(frozen.map(({ operation }) => operation))} did not start: ${frozenBecause(frozen[0]!.operation, steps)}`,
+      late.length && `${list(late)} could not end before ${run.deadline}`,
+      'the next window goes on',
+    ];
+    return { outcome: 'deferred', because: parts.filter(Boolean).join('; ') };
+  }
+  return {
+    outcome: 'done',
+    because: named('done').length ? `all is done: ${list(named('done'))}` : 'there was no operation to run',
+  };
 }
 
 const list = (names: string[]) => names.join(', ');

@@ -1,10 +1,12 @@
 import * as z from 'zod';
+import { environments } from '../../lambdas/framework/run.ts';
 import { list, rule, time, unique } from './rules.ts';
 import type { Issue } from './rules.ts';
 import {
   Account,
   AvailabilityZone,
   BucketName,
+  CalendarName,
   Contact,
   Email,
   HttpUrl,
@@ -20,8 +22,8 @@ import {
   VpcId,
 } from './shapes.ts';
 
-/** The environments there are, by the names of their files. */
-export const environments = ['production', 'staging', 'development'] as const;
+/** The environments there are, by the names of their files: those that a run may be of. */
+export { environments };
 export type Environment = (typeof environments)[number];
 
 /** The schema of each step's settings, by the step's path (`database/vacuum-tables`). */
@@ -120,6 +122,20 @@ const Dependency = z.strictObject({
   timeoutSeconds: z.int().min(1).max(60).default(5),
 });
 
+/** W11. A stretch of time in which nothing is maintained. */
+const Freeze = z
+  .strictObject({
+    name: z.string().min(1).max(60).describe('a name of at most 60 characters, such as Black Friday'),
+    from: Moment,
+    to: Moment,
+    reason: z.string().min(1).max(200).describe('why, in at most 200 characters').optional(),
+  })
+  .check(
+    rule(({ from, to }) =>
+      Date.parse(to) <= Date.parse(from) ? [{ path: ['to'], message: `a moment after from (${from})` }] : [],
+    ),
+  );
+
 /** Addresses that hear of every window. In production somebody must. */
 function addresses(environment: Environment) {
   const emails = z.array(Email).check(unique((email) => email));
@@ -146,6 +162,14 @@ export function environmentSchema(environment: Environment, stepSettings: StepSe
         .array(Dependency)
         .default([])
         .check(unique(({ name }) => name, ['name'])),
+      freezes: z
+        .array(Freeze)
+        .default([])
+        .check(unique(({ name }) => name, ['name'])),
+      changeCalendars: z
+        .array(CalendarName)
+        .default([])
+        .check(unique((name) => name)),
       thresholds: z.strictObject({ backupAgeHours: z.number().positive().max(8760).default(24) }).prefault({}),
       alarms: z
         .strictObject({

@@ -31,6 +31,12 @@ export const BucketName = shaped(
 /** Empty, or a folder: without the slash at its end `daily` would also match `daily-old/`. */
 export const KeyPrefix = shaped(/^([^/].*\/)?$/, 'empty, or a folder that ends with a slash, such as daily/');
 
+/** Calendars of other accounts that are shared with this one are known by their ARN. */
+export const CalendarName = shaped(
+  /^(arn:aws[a-z-]*:ssm:[a-z0-9-]+:\d{12}:document\/)?[\w.-]{3,128}$/,
+  'the name of an SSM Change Calendar, or its ARN (arn:aws:ssm:REGION:ACCOUNT:document/NAME)',
+);
+
 export const Email = z.email().describe('an e-mail address');
 export const Contact = z
   .union([z.email(), z.string().regex(/^\+[1-9][\d ]{5,20}$/)])

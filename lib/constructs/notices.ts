@@ -1,3 +1,4 @@
+import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
@@ -19,6 +20,16 @@ export class Notices extends Construct {
       masterKey: key,
       enforceSSL: true,
     });
+    // A topic with a policy admits only whom it names: without this, alarms change colour and nobody hears of it.
+    this.topic.addToResourcePolicy(
+      new PolicyStatement({
+        effect: Effect.ALLOW,
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [this.topic.topicArn],
+        conditions: { ArnLike: { 'aws:SourceArn': names.alarmArn(`${names.prefix}-*`) } },
+      }),
+    );
     for (const email of emails) this.topic.addSubscription(new EmailSubscription(email));
   }
 }

@@ -72,7 +72,7 @@ export class Steps extends Construct {
           ...Object.assign({}, ...needs.map((grant) => grant.environment ?? {})),
         },
       });
-      if (inVpc) (fn.node.defaultChild as CfnFunction).vpcConfig = reachable(step, needs, network, platform);
+      if (inVpc) (fn.node.defaultChild as CfnFunction).vpcConfig = reachable(step, network, platform);
       this.functions.set(step, fn);
     }
   }
@@ -102,17 +102,24 @@ export function grantsOf(step: StepName, platform: Platform): Grant[] {
 }
 
 /** Refuses a function in the VPC that calls an AWS service which has no endpoint there: it would hang until its time-out. */
-function reachable(step: StepName, needs: Grant[], network: Network | undefined, { configuration }: Platform): Network {
-  if (!network) throw new Error(`${step} works inside the VPC, but ${configuration.environment}.yaml has no network`);
-  for (const [name, client] of Object.entries(usesOf(step))) {
-    const services = needs.flatMap((grant) => grant.services);
-    const missing = services.filter((service) => !configuration.network!.endpoints.includes(service as never));
-    if (missing.length)
-      throw new Error(
-        `${configuration.environment}.yaml network.endpoints: ${step} works inside the VPC (client ${name}: ${client.needs}) and ` +
-          `calls ${missing.join(', ')}. Add the endpoint to the VPC and name it there.`,
-      );
-  }
+function reachable(step: StepName, network: Network | undefined, platform: Platform): Network {
+  const { configuration } = platform;
+  const file = `${configuration.environment}.yaml`;
+  if (!network) throw new Error(`${step} works inside the VPC, but ${file} has no network`);
+  const calls = [
+    { who: 'the record of its run', services: record(platform).services },
+    ...Object.entries(usesOf(step)).map(([name, { needs }]) => ({
+      who: `its client ${name} (${needs})`,
+      services: grants[needs](platform).services,
+    })),
+  ];
+  for (const { who, services } of calls)
+    for (const service of services)
+      if (!configuration.network!.endpoints.includes(service))
+        throw new Error(
+          `${file} network.endpoints: ${step} works inside the VPC and ${who} calls ${service}, which has no endpoint there. ` +
+            `Add the endpoint to the VPC and name it under endpoints.`,
+        );
   return network;
 }
 

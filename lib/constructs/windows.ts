@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { CfnRule, Rule, RuleTargetInput, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { Effect, PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -14,11 +14,12 @@ interface WindowsProps {
   names: Names;
   key: IKey;
   watch: IFunction;
+  publishCalendar: IFunction;
 }
 
 /** What starts runs and what closes them: a rule for each window, the rule on a run's end, and the watch once a minute. */
 export class Windows extends Construct {
-  constructor(scope: Construct, id: string, { configuration, names, key, watch }: WindowsProps) {
+  constructor(scope: Construct, id: string, { configuration, names, key, watch, publishCalendar }: WindowsProps) {
     super(scope, id);
     const starter = new Role(this, 'Starter', {
       roleName: `${names.prefix}-starter`,
@@ -36,7 +37,7 @@ export class Windows extends Construct {
       },
     });
     const undelivered = new Queue(this, 'Undelivered', {
-      queueName: `${names.prefix}-undelivered-events`,
+      queueName: names.undeliveredQueue,
       encryption: QueueEncryption.KMS,
       encryptionMasterKey: key,
       retentionPeriod: Duration.days(14),
@@ -88,17 +89,57 @@ export class Windows extends Construct {
       targets: [target('close-run', 3_600, { name: '$.detail.name' }, '{"run":{"id":<name>}}')],
     });
 
+    const planning = RuleTargetInput.fromObject({
+      input: { environment: configuration.environment, planning: planningOf(configuration, names) },
+    });
+
+    // With the windows that were deployed; daily, because the year that it shows moves on.
+    const publish = new LambdaFunction(publishCalendar, { event: planning, maxEventAge: Duration.hours(6) });
+    new Rule(this, 'Deployed', {
+      ruleName: `${names.prefix}-publish-calendar-deployed`,
+      description: 'Writes the calendar anew when this stack was deployed',
+      eventPattern: {
+        source: ['aws.cloudformation'],
+        detailType: ['CloudFormation Stack Status Change'],
+        detail: {
+          'stack-id': [Stack.of(this).stackId],
+          'status-details': { status: ['CREATE_COMPLETE', 'UPDATE_COMPLETE'] },
+        },
+      },
+      targets: [publish],
+    });
+    new Rule(this, 'Daily', {
+      ruleName: `${names.prefix}-publish-calendar-daily`,
+      description: 'Writes the calendar anew each day',
+      schedule: Schedule.cron({ minute: '10', hour: '0' }),
+      targets: [publish],
+    });
+
     new Rule(this, 'Watch', {
       ruleName: `${names.prefix}-watch`,
-      description: 'Once a minute: closes lost runs, extends mutes, shows that the automation is alive',
+      description:
+        'Once a minute: finds missed and overrunning windows, closes lost runs, extends mutes, sends advance notices',
       schedule: Schedule.rate(Duration.minutes(1)),
       targets: [
         new LambdaFunction(watch, {
-          event: RuleTargetInput.fromObject({ input: { environment: configuration.environment } }),
+          event: planning,
           maxEventAge: Duration.minutes(1),
           retryAttempts: 0,
         }),
       ],
     });
   }
+}
+
+/** What notices and calendar tell of, as windows/watch and windows/publish-calendar take it. */
+function planningOf({ windows, freezes }: Configuration, names: Names) {
+  return {
+    windows: windows.map(({ name, cron, minutes, notice, operations }) => ({
+      name,
+      ...(cron && { cron, minutes }),
+      ...{ notice, operations },
+    })),
+    freezes,
+    calendar: `s3://${names.reportsBucket}/${names.calendarKey}`,
+  };
 }

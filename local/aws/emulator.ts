@@ -5,9 +5,10 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkout, emulatorPython } from '../bare/cache.mjs';
+import { checkout, pythonPrograms } from '../bare/cache.mjs';
 
 const modules = join(checkout, 'node_modules');
+const { python } = pythonPrograms.emulator;
 
 export interface EmulatorOptions {
   /** Everything it writes goes here: log, code of functions, temporary files. Made when missing; state is not kept. */
@@ -43,8 +44,8 @@ export interface Emulator {
  * @throws when its Python environment is missing, or when it ends or says nothing for 30 s; the message has its last lines
  */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
-  await access(emulatorPython).catch(() => {
-    throw new Error(`The emulator's Python is missing (${emulatorPython}). Make it: node local/bare/prepare.mjs`);
+  await access(python).catch(() => {
+    throw new Error(`The emulator's Python is missing (${python}). Make it: node local/bare/prepare.mjs emulator`);
   });
   const { folder } = options;
   await mkdir(join(folder, 'tmp'), { recursive: true });
@@ -52,7 +53,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const log = await open(logFile, 'a');
 
   const child = spawn(
-    emulatorPython,
+    python,
     [join(import.meta.dirname, 'launcher.py'), ...(options.without ?? []).flatMap((name) => ['--without', name])],
     {
       // A process group of its own, so that nothing it started can be missed. Its standard input closes when this

@@ -14,13 +14,14 @@ export const cacheFolder = process.env.XDG_CACHE_HOME
   ? join(process.env.XDG_CACHE_HOME, 'novacron-maintenance')
   : join(checkout, '.cache');
 
-/** What the emulator's Python environment is made from. */
-export const emulatorRequirements = join(checkout, 'local', 'aws', 'requirements.txt');
-
-/** The emulator's Python environment, one for each set of requirements, so that checkouts can share the cache. */
-export const emulatorFolder = join(
-  cacheFolder,
-  `emulator-${createHash('sha256').update(readFileSync(emulatorRequirements)).digest('hex').slice(0, 12)}`,
-);
-
-export const emulatorPython = join(emulatorFolder, 'bin', 'python');
+/** Programs in Python, each in an environment of its own; one for each set of requirements, so that checkouts can share the cache. */
+const inPython = (name, requirementsFile) => {
+  const requirements = join(checkout, requirementsFile);
+  const hash = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12);
+  const folder = join(cacheFolder, `${name}-${hash}`);
+  return { requirements, folder, python: join(folder, 'bin', 'python') };
+};
+export const pythonPrograms = {
+  emulator: inPython('emulator', 'local/aws/requirements.txt'),
+  'cfn-lint': inPython('cfn-lint', 'local/lint/requirements.txt'),
+};

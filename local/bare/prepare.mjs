@@ -1,9 +1,10 @@
-// Makes a fresh clone ready: packages, Node 24, the emulator's Python environment. npm runs it before start, test and
-// synth, so it is plain JavaScript for the Node of the system and says nothing when there is nothing to do.
+// Makes a fresh clone ready: packages, Node 24, and the Python programs that are named as arguments (emulator, cfn-lint). npm
+// runs it before start, test and synth, so it is plain JavaScript for the Node of the system and says nothing when there is
+// nothing to do.
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkout, emulatorFolder, emulatorPython, emulatorRequirements } from './cache.mjs';
+import { checkout, pythonPrograms } from './cache.mjs';
 
 const modules = join(checkout, 'node_modules');
 const platform = `${process.platform}-${process.arch}`;
@@ -16,7 +17,11 @@ function main() {
   checkNode();
   linkPostgresLibraries();
   checkEsbuild();
-  if (!existsSync(emulatorPython)) makeEmulatorEnvironment();
+  for (const name of process.argv.slice(2)) {
+    if (!pythonPrograms[name])
+      throw new Missing(`There is no Python program ${name}; there are ${Object.keys(pythonPrograms).join(' and ')}.`);
+    if (!existsSync(pythonPrograms[name].python)) makePythonEnvironment(name);
+  }
 }
 
 function checkSystem() {
@@ -58,7 +63,12 @@ function installPackages() {
         'whose packages are not those of package-lock.json. Install there, or remove the link and run this again.',
     );
   say('Installing packages (npm ci) ...');
-  run('npm', ['ci', '--include=dev', '--include=optional'], 'The packages could not be installed (npm ci, see above).');
+  // Packages that want a newer Node than the one that installs them run on the Node 24 that comes with them: no warnings.
+  run(
+    'npm',
+    ['ci', '--include=dev', '--include=optional', '--loglevel=error'],
+    'The packages could not be installed (npm ci, see above).',
+  );
   run(join(modules, '.bin', 'node'), ['--version'], nodeMissing(), 'ignore');
   run(join(modules, '.bin', 'esbuild'), ['--version'], esbuildMissing(), 'ignore');
 }
@@ -101,23 +111,26 @@ function esbuildMissing() {
   return `esbuild for ${platform} does not work: its optional package is missing. Run: npm ci --include=optional`;
 }
 
+const title = { emulator: 'the AWS emulator', 'cfn-lint': 'cfn-lint' };
+
 /** Made beside its place and then renamed: what is there is whole, also when two of us run at once. */
-function makeEmulatorEnvironment() {
+function makePythonEnvironment(name) {
+  const { folder, requirements } = pythonPrograms[name];
   const python = findPython();
-  const fresh = `${emulatorFolder}.${process.pid}`;
-  say('Installing the AWS emulator (Python) ...');
-  mkdirSync(join(emulatorFolder, '..'), { recursive: true });
-  rmSync(emulatorFolder, { recursive: true, force: true }); // there, but its Python is not
+  const fresh = `${folder}.${process.pid}`;
+  say(`Installing ${title[name]} (Python) ...`);
+  mkdirSync(join(folder, '..'), { recursive: true });
+  rmSync(folder, { recursive: true, force: true }); // there, but its Python is not
   try {
     run(python, ['-m', 'venv', fresh], `Python could not make an environment in ${fresh}, see above.`);
     run(
       join(fresh, 'bin', 'python'),
       // prettier-ignore
       ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', '--require-hashes',
-        '--only-binary=:all:', '-r', emulatorRequirements],
-      'The AWS emulator could not be installed (pip, see above). It needs a package index to be reachable.',
+        '--only-binary=:all:', '-r', requirements],
+      `Could not install ${title[name]} (pip, see above). It needs a package index to be reachable.`,
     );
-    if (!existsSync(emulatorFolder)) renameSync(fresh, emulatorFolder);
+    if (!existsSync(folder)) renameSync(fresh, folder);
   } finally {
     rmSync(fresh, { recursive: true, force: true });
   }
@@ -133,7 +146,7 @@ function findPython() {
     if (stdout) found.push(recent ? `${name} (without venv or ensurepip)` : `${name} (too old)`);
   }
   throw new Missing(
-    'Python 3.10 or later with venv and ensurepip is needed for the AWS emulator; ' +
+    'Python 3.10 or later with venv and ensurepip is needed for the AWS emulator and cfn-lint; ' +
       `${found.length > 0 ? `found: ${found.join(', ')}` : 'there is none'}. ` +
       'Debian, Ubuntu: apt-get install python3 python3-venv. Fedora: dnf install python3.',
   );

@@ -59,9 +59,9 @@ export async function usableBinaries(
   account: Account | undefined,
   folder: string,
   say: (message: string) => void,
+  native = given ?? embedded(),
 ): Promise<string> {
   if (given) return given;
-  const native = embedded();
   if (await canEnter(path.join(native, 'bin'), account)) return path.join(native, 'bin');
   const copy = path.join(folder, 'binaries');
   say(`${account?.name} may not enter ${native}: PostgreSQL runs from a copy in ${copy}.`);

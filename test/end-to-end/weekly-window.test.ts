@@ -1,8 +1,13 @@
+import { DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
+import { ListTargetsByRuleCommand } from '@aws-sdk/client-eventbridge';
+import { InvokeCommand } from '@aws-sdk/client-lambda';
 import { ListExecutionsCommand } from '@aws-sdk/client-sfn';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { keys } from '../../lambdas/framework/keys.ts';
 import { reportKeys } from '../../lambdas/reports/report-keys.ts';
 import { MaintenanceEvent } from '../../lambdas/windows/notices.ts';
+import { alarmNamesOf } from '../../lib/constructs/alarms.ts';
 import { startProduction, type Production } from '../support/production.ts';
 
 let production: Production;
@@ -18,7 +23,7 @@ describe('the weekly window, started by hand', () => {
     const run = await production.run(execution);
     expect({ status: ended.status, because: run?.because, cause: ended.cause }).toEqual({
       status: 'SUCCEEDED',
-      because: 'database_optimization done',
+      because: 'all is done: database_optimization',
       cause: undefined,
     });
     expect(run).toMatchObject({ state: 'closed', outcome: 'done', window: 'weekly', startedBy: 'hand', dryRun: false });
@@ -42,5 +47,29 @@ describe('the weekly window, started by hand', () => {
       new ListExecutionsCommand({ stateMachineArn: production.names.machineArn('close-run') }),
     );
     expect(executions!.filter(({ status }) => status !== 'SUCCEEDED')).toEqual([]);
+  });
+});
+
+describe('what watches over it', () => {
+  it('W14: the alarms are there, by the names that are given out', async () => {
+    const { MetricAlarms = [] } = await production.cloudwatch.send(
+      new DescribeAlarmsCommand({ AlarmNamePrefix: production.names.prefix, MaxRecords: 100 }),
+    );
+    expect(MetricAlarms.map(({ AlarmName }) => AlarmName).sort()).toEqual(alarmNamesOf(production.names).sort());
+  });
+
+  it('W14: the watch accounts for the windows of a week in which it was away, as its own role lets it', async () => {
+    const { events, lambda, names, table } = production;
+    const key = keys.accounted('production');
+    const weekAgo = new Date(Date.now() - 8 * 86_400_000).toISOString();
+    await table.write([{ Put: { Item: { ...key, windows: { 'weekly 0 2 * * SUN': weekAgo } } } }]);
+
+    const { Targets } = await events.send(new ListTargetsByRuleCommand({ Rule: `${names.prefix}-watch` }));
+    const { FunctionError, Payload } = await lambda.send(
+      new InvokeCommand({ FunctionName: names.functionName('windows/watch'), Payload: Targets![0]!.Input }),
+    );
+    expect(FunctionError, Buffer.from(Payload!).toString()).toBeUndefined();
+    const accounted = (await table.get(key))?.['windows'] as Record<string, string>;
+    expect(accounted['weekly 0 2 * * SUN']! > weekAgo).toBe(true);
   });
 });

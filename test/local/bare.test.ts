@@ -3,7 +3,7 @@ import { cp, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { cacheFolder, checkout, emulatorPython } from '../../local/bare/cache.mjs';
+import { cacheFolder, checkout, pythonPrograms } from '../../local/bare/cache.mjs';
 
 const prepare = join('local', 'bare', 'prepare.mjs');
 const lock = {
@@ -20,9 +20,11 @@ let calls: string;
 beforeEach(async () => {
   clone = await mkdtemp(join(tmpdir(), 'bare-'));
   calls = join(clone, 'calls');
-  await mkdir(join(clone, 'local', 'aws'), { recursive: true });
   await cp(join(checkout, 'local', 'bare'), join(clone, 'local', 'bare'), { recursive: true });
-  await writeFile(join(clone, 'local', 'aws', 'requirements.txt'), '');
+  for (const folder of ['aws', 'lint']) {
+    await mkdir(join(clone, 'local', folder));
+    await writeFile(join(clone, 'local', folder, 'requirements.txt'), '');
+  }
   await writeFile(join(clone, 'package-lock.json'), JSON.stringify(lock));
   await install(join(clone, 'node_modules'));
   await command('npm', `echo npm "$@" >> ${calls}`);
@@ -51,7 +53,11 @@ async function command(name: string, script: string): Promise<void> {
 }
 
 /** Runs prepare.mjs in the clone with its own npm and python3 in front, and the emulator's Python there or not. */
-async function run({ python = true } = {}): Promise<{ exitCode: number | undefined; said: string; called: string }> {
+async function run({ python = true, programs = ['emulator'] } = {}): Promise<{
+  exitCode: number | undefined;
+  said: string;
+  called: string;
+}> {
   const env = { PATH: `${join(clone, 'bin')}:/bin`, XDG_CACHE_HOME: join(clone, 'cache') };
   if (python) {
     const { stdout } = await execa(
@@ -60,14 +66,14 @@ async function run({ python = true } = {}): Promise<{ exitCode: number | undefin
         '--input-type=module',
         '--eval',
         `
-      import { emulatorPython } from '${join(clone, 'local', 'bare', 'cache.mjs')}'; console.log(emulatorPython);`,
+      import { pythonPrograms } from '${join(clone, 'local', 'bare', 'cache.mjs')}'; console.log(pythonPrograms.emulator.python);`,
       ],
       { env },
     );
     await mkdir(join(stdout, '..'), { recursive: true });
     await writeFile(stdout, '');
   }
-  const { exitCode, all } = await execa(process.execPath, [join(clone, prepare)], {
+  const { exitCode, all } = await execa(process.execPath, [join(clone, prepare), ...programs], {
     env,
     extendEnv: false,
     all: true,
@@ -82,10 +88,13 @@ const age = (file: string, seconds: number) => utimes(file, Date.now() / 1000 - 
 describe('Preparing a checkout', () => {
   it('says nothing and takes no time when there is nothing to do', async () => {
     const started = performance.now();
-    const { all, exitCode } = await execa('node', [join(checkout, prepare)], { all: true, reject: false });
+    const { all, exitCode } = await execa('node', [join(checkout, prepare), 'emulator', 'cfn-lint'], {
+      all: true,
+      reject: false,
+    });
     expect({ all, exitCode }).toEqual({ all: '', exitCode: 0 });
     expect(performance.now() - started).toBeLessThan(1000);
-    expect(emulatorPython.startsWith(cacheFolder)).toBe(true);
+    for (const { python } of Object.values(pythonPrograms)) expect(python.startsWith(cacheFolder)).toBe(true);
   });
 
   it('installs when there are no packages', async () => {
@@ -149,6 +158,10 @@ describe('Preparing a checkout', () => {
     expect(said).toContain('apt-get install python3 python3-venv');
   });
 
+  it('needs no Python where no program in Python is asked for, as for a synthesis', async () => {
+    expect(await run({ python: false, programs: [] })).toEqual({ exitCode: 0, said: '', called: '' });
+  });
+
   it('makes the environment of the emulator whole or not at all', async () => {
     await command(
       'python3',
@@ -156,7 +169,7 @@ describe('Preparing a checkout', () => {
     );
     const { exitCode, said } = await run({ python: false });
     expect(exitCode).toBe(1);
-    expect(said).toContain('The AWS emulator could not be installed');
+    expect(said).toContain('Could not install the AWS emulator');
     expect((await execa('ls', [join(clone, 'cache', 'novacron-maintenance')])).stdout).toBe('');
   });
 });

@@ -22,9 +22,10 @@ const afterwards = Date.parse('2026-11-29T04:10:00Z');
 
 /** What each step may answer beside its example, so that every way through a machine is taken. */
 const variants: Partial<Record<StepName, Json[]>> = {
-  'windows/open-run': ['wait', 'merged', 'repeated', 'busy', 'late'].map((outcome) => ({ outcome })),
-  'windows/begin-closing': ['closed', 'elsewhere', 'none'].map((outcome) => ({ outcome })),
+  'windows/open-run': ['wait', 'merged', 'repeated', 'frozen', 'busy', 'late'].map((outcome) => ({ outcome })),
+  'windows/begin-closing': ['done', 'elsewhere', 'none'].map((outcome) => ({ outcome })),
   'windows/end-run': ['deferred', 'blocked', 'failed', 'cancelled'].map((outcome) => ({ outcome })),
+  'windows/ask-freeze': [{ numbers: { frozen: 1 } }, { wait: 'a change calendar could not be asked' }],
   'windows/judge-checks': [{ failed: 0, wait: undefined }, { wait: undefined }],
 };
 const stepVariants = [

@@ -108,14 +108,19 @@ export async function startProduction(options: Partial<SystemOptions> = {}): Pro
   };
 }
 
-/** Asks again until there is an answer. */
-export async function eventually<T>(ask: () => Promise<T | undefined>, seconds: number, otherwise: string): Promise<T> {
+/** Asks again, every so many milliseconds, until there is an answer. */
+export async function eventually<T>(
+  ask: () => Promise<T | undefined>,
+  seconds: number,
+  otherwise: string,
+  every = 100,
+): Promise<T> {
   const until = Date.now() + seconds * 1_000;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
     if (Date.now() > until) throw new Error(otherwise);
-    await sleep(100);
+    await sleep(every);
   }
 }
 

@@ -25,7 +25,7 @@ SELECT 1 + i * 7919 % (current_setting('novacron.rows')::bigint * 16 / 100),
   (ARRAY['succeeded', 'succeeded', 'succeeded', 'succeeded', 'failed', 'running'])[1 + i % 6],
   started, started + (i % 300) * interval '1 second', repeat('line of output ', (i % 6)::int)
 FROM generate_series(1, current_setting('novacron.rows')::bigint * 36 / 100) AS i,
-  LATERAL (SELECT current_setting('novacron.now')::timestamptz - (i * 13 % 130000) * interval '1 minute' AS started) AS s;
+  LATERAL (SELECT current_setting('novacron.now')::timestamptz - (i * 104729 % 130000) * interval '1 minute' AS started) AS s;
 
 -- Every tenth entry is the system's own. The last half a percent lies in next month, which has no partition: it falls
 -- into the default one.
@@ -35,7 +35,7 @@ SELECT CASE WHEN i % 10 > 0 THEN md5('user ' || 1 + i * 31 % (current_setting('n
   jsonb_build_object('address', '10.0.' || i % 250 || '.' || i % 200, 'entry', i),
   CASE
     WHEN i % 200 = 0 THEN date_trunc('month', now.at, 'UTC') + interval '35 days'
-    ELSE now.at - (i * 17 % (360 * 1440)) * interval '1 minute'
+    ELSE now.at - (i * 104729 % (360 * 1440)) * interval '1 minute'
   END
 FROM generate_series(1, current_setting('novacron.rows')::bigint * 20 / 100) AS i,
   (SELECT current_setting('novacron.now')::timestamptz AS at) AS now;

@@ -359,6 +359,17 @@ describe('the timeline', () => {
     }
     expect(reportOf(open, new Date('2026-11-29T05:00:00Z')).timeline.deadline).toBeCloseTo(63.9, 1);
   });
+
+  it('draws a run that took only a small part of its window on an axis of its own', () => {
+    const moment = (second: string) => `2026-11-29T02:00:${second}Z`;
+    const steps = failedRecord.steps
+      .slice(0, 2)
+      .map((step) => ({ ...step, startedAt: moment('01.000'), endedAt: moment('03.500') }));
+    const brief = reportOf({ ...failedRecord, steps, items: [] }, new Date(moment('04'))).timeline;
+    expect(brief.deadline).toBeGreaterThan(100);
+    expect(brief.ticks.every(({ label }) => /^02:00:\d\d$/.test(label))).toBe(true);
+    expect(Math.max(...brief.lanes.map(({ bar }) => bar.width))).toBeGreaterThan(50);
+  });
 });
 
 it('the keys of a report are those of the month in which its run opened', () => {

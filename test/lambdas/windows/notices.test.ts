@@ -87,8 +87,8 @@ describe('a subject', () => {
 describe('docs/events.md', () => {
   const documentation = readFileSync(new URL('../../../docs/events.md', import.meta.url), 'utf8');
   const examples = [...documentation.matchAll(/```json\n([\s\S]*?)```/g)]
-    .map(([, json]) => JSON.parse(json ?? '') as { detail?: { id?: string } })
-    .filter(({ detail }) => detail?.id);
+    .map(([, json]) => JSON.parse(json ?? '') as { detail?: { id?: string; run?: string } })
+    .filter(({ detail }) => detail?.run);
 
   it('shows events that the schema takes', () => {
     expect(examples).toHaveLength(2);

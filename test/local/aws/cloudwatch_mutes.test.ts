@@ -1,4 +1,5 @@
 import {
+  CloudWatchClient,
   DeleteAlarmMuteRuleCommand,
   GetAlarmMuteRuleCommand,
   ListAlarmMuteRulesCommand,
@@ -7,6 +8,7 @@ import {
   SetAlarmStateCommand,
   type PutAlarmMuteRuleInput,
 } from '@aws-sdk/client-cloudwatch';
+import { CreateAccessKeyCommand, CreateUserCommand, IAMClient, PutUserPolicyCommand } from '@aws-sdk/client-iam';
 import { CreateTopicCommand, SubscribeCommand } from '@aws-sdk/client-sns';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,8 +21,7 @@ const minute = 60_000;
 const at = (time: number) => `at(${new Date(time).toISOString().slice(0, 16)})`;
 const rule = (Expression: string, Duration: string) => ({ Schedule: { Expression, Duration } });
 
-async function alarm(aws: Aws, AlarmActions: string[] = []): Promise<string> {
-  const AlarmName = randomUUID();
+async function alarm(aws: Aws, AlarmActions: string[] = [], AlarmName: string = randomUUID()): Promise<string> {
   const metric = { Namespace: 'Test', MetricName: AlarmName, Statistic: 'Sum' as const, Period: 60 };
   const threshold = { EvaluationPeriods: 1, Threshold: 1, ComparisonOperator: 'GreaterThanThreshold' as const };
   await aws.cloudwatch.send(new PutMetricAlarmCommand({ AlarmName, ...metric, ...threshold, AlarmActions }));
@@ -126,5 +127,36 @@ describe('A mute rule', () => {
       [false, true],
       [true, true],
     ]);
+  });
+});
+
+describe('Muting, IAM enforced,', () => {
+  const observe = withAndWithout('cloudwatch_mutes', { auth: true });
+
+  /** What a user gets that may do this to these resources and mutes an alarm named "db" by a rule named "run". */
+  const asUser = (...Resource: string[]) =>
+    observe(async (aws) => {
+      const iam = new IAMClient(aws.config);
+      const UserName = randomUUID();
+      const Statement = [{ Effect: 'Allow', Action: 'cloudwatch:PutAlarmMuteRule', Resource }];
+      const PolicyDocument = JSON.stringify({ Version: '2012-10-17', Statement });
+      await iam.send(new CreateUserCommand({ UserName }));
+      await iam.send(new PutUserPolicyCommand({ UserName, PolicyName: 'mute', PolicyDocument }));
+      const { AccessKey } = await iam.send(new CreateAccessKeyCommand({ UserName }));
+      const credentials = { accessKeyId: AccessKey!.AccessKeyId!, secretAccessKey: AccessKey!.SecretAccessKey! };
+      const MuteTargets = { AlarmNames: [await alarm(aws, [], 'db')] };
+      const input = { Name: 'run', Rule: rule(at(Date.now()), 'PT2M'), MuteTargets };
+      const cloudwatch = new CloudWatchClient({ ...aws.config, credentials });
+      return cloudwatch.send(new PutAlarmMuteRuleCommand(input)).then(() => 'put', nameOf);
+    });
+
+  const own = 'arn:aws:cloudwatch:us-east-1:000000000000:alarm-mute-rule:run';
+
+  it('needs the permission on the rule and on each alarm', async () => {
+    expect(await asUser(own, 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:db')).toMatchObject({ mended: 'put' });
+    expect(await asUser(own)).toMatchObject({ mended: expect.stringMatching(/^AccessDenied/) });
+    expect(await asUser('arn:aws:cloudwatch:us-east-1:000000000000:alarm:db')).toMatchObject({
+      mended: expect.stringMatching(/^AccessDenied/),
+    });
   });
 });

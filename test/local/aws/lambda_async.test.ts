@@ -27,7 +27,7 @@ async function failing(aws: Aws, MaximumRetryAttempts: number): Promise<{ calls:
   await aws.events.send(new PutRuleCommand({ Name: name, EventPattern: JSON.stringify({ source: [name] }) }));
   await aws.events.send(new PutTargetsCommand({ Rule: name, Targets: [{ Id: '1', Arn: Configuration!.FunctionArn }] }));
   await aws.events.send(new PutEventsCommand({ Entries: [{ Source: name, DetailType: 'test', Detail: '{}' }] }));
-  await sleep(2500);
+  for (let tenths = 0; tenths < 40 && (await messages(aws, dead)).length === 0; tenths++) await sleep(100);
   return { calls: (await messages(aws, calls)).length, dead: (await messages(aws, dead)).length };
 }
 

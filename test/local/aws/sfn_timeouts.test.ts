@@ -1,7 +1,18 @@
 import { SendTaskHeartbeatCommand, SendTaskSuccessCommand } from '@aws-sdk/client-sfn';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { ending, eventually, machine, messages, queue, start, verdict, withAndWithout, type Aws } from './support.ts';
+import {
+  ending,
+  eventually,
+  machine,
+  messages,
+  queue,
+  seconds,
+  start,
+  verdict,
+  withAndWithout,
+  type Aws,
+} from './support.ts';
 
 const observe = withAndWithout('sfn_timeouts');
 
@@ -15,9 +26,8 @@ describe('A time limit', () => {
         { work: { Type: 'Parallel', Branches: [branch], Catch, End: true }, caught: { Type: 'Succeed' } },
         { TimeoutSeconds: 1 },
       );
-      const started = Date.now();
-      const { status, error } = await ending(aws, await start(aws, arn));
-      return { status, error, seconds: Math.floor((Date.now() - started) / 1000) };
+      const execution = await ending(aws, await start(aws, arn));
+      return { status: execution.status, error: execution.error, seconds: Math.floor(seconds(execution)) };
     });
     expect(verdicts.mended).toEqual({ status: 'TIMED_OUT', error: 'States.Timeout', seconds: 1 });
     expect(verdicts.without.status).toBe('SUCCEEDED');

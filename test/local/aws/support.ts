@@ -107,6 +107,11 @@ export async function run(aws: Aws, states: Record<string, State>, input?: unkno
   return ending(aws, await start(aws, await machine(aws, states), input));
 }
 
+/** How long an execution took by the emulator's own clock, in seconds: a busy machine stretches less than a client sees. */
+export function seconds({ startDate, stopDate }: DescribeExecutionOutput): number {
+  return (stopDate!.getTime() - startDate!.getTime()) / 1000;
+}
+
 /** How an execution ended, for comparing: status, error, and output as a value. */
 export function verdict({ status, error, output }: DescribeExecutionOutput): unknown {
   return status === 'SUCCEEDED' ? JSON.parse(output ?? 'null') : (error ?? status);

@@ -61,6 +61,31 @@ const table = new TableV2(data, 'Runs', {
   removalPolicy: RemovalPolicy.DESTROY,
 });
 
+// In one stack: the CDK looks after one with custom resources only every five seconds.
+const answer = new AwsCustomResource(data, 'Call', {
+  onUpdate: {
+    service: '@aws-sdk/client-ssm',
+    action: 'GetParameter',
+    parameters: { Name: '/cdk-bootstrap/hnb659fds/version' },
+    physicalResourceId: PhysicalResourceId.of('call'),
+  },
+  installLatestAwsSdk: false,
+  policy: AwsCustomResourcePolicy.fromSdkCalls({ resources: AwsCustomResourcePolicy.ANY_RESOURCE }),
+});
+new CfnOutput(data, 'Answer', { value: answer.getResponseField('Parameter.Value') });
+
+const onEvent = new Function(data, 'OnEvent', {
+  runtime: Runtime.NODEJS_24_X,
+  handler: 'index.handler',
+  code: Code.fromInline(
+    'exports.handler = async ({ RequestType }) => ({ PhysicalResourceId: "own", Data: { said: RequestType } });',
+  ),
+});
+const own = new CustomResource(data, 'Own', {
+  serviceToken: new Provider(data, 'Provider', { onEventHandler: onEvent }).serviceToken,
+});
+new CfnOutput(data, 'Said', { value: own.getAttString('said') });
+
 const stack = new Stack(app, 'Wide', { env });
 const queue = new Queue(stack, 'Queue', { enforceSSL: true, encryptionMasterKey: key });
 const topic = new Topic(stack, 'Topic', { masterKey: key, enforceSSL: true });
@@ -133,27 +158,3 @@ new ManagedPolicy(stack, 'HostPolicy', {
   statements: [new PolicyStatement({ actions: ['s3:PutObject'], resources: [bucket.arnForObjects('*')] })],
 });
 new StringParameter(stack, 'Parameter', { parameterName: '/wide/build', stringValue: '1' });
-
-const answer = new AwsCustomResource(stack, 'Call', {
-  onUpdate: {
-    service: '@aws-sdk/client-ssm',
-    action: 'GetParameter',
-    parameters: { Name: '/cdk-bootstrap/hnb659fds/version' },
-    physicalResourceId: PhysicalResourceId.of('call'),
-  },
-  installLatestAwsSdk: false,
-  policy: AwsCustomResourcePolicy.fromSdkCalls({ resources: AwsCustomResourcePolicy.ANY_RESOURCE }),
-});
-new CfnOutput(stack, 'Answer', { value: answer.getResponseField('Parameter.Value') });
-
-const onEvent = new Function(stack, 'OnEvent', {
-  runtime: Runtime.NODEJS_24_X,
-  handler: 'index.handler',
-  code: Code.fromInline(
-    'exports.handler = async ({ RequestType }) => ({ PhysicalResourceId: "own", Data: { said: RequestType } });',
-  ),
-});
-const own = new CustomResource(stack, 'Own', {
-  serviceToken: new Provider(stack, 'Provider', { onEventHandler: onEvent }).serviceToken,
-});
-new CfnOutput(stack, 'Said', { value: own.getAttString('said') });

@@ -1,0 +1,311 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, connect, type Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { mockClient } from 'aws-sdk-client-mock';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import type pg from 'pg';
+import { Deadline } from '../../../lambdas/framework/deadline.ts';
+import { connected } from '../../../lambdas/clients/postgres-connection.ts';
+import { postgres } from '../../../lambdas/clients/postgres.ts';
+import { opening, openPostgres, type TestDatabase, testDatabase } from '../../support/database.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await testDatabase();
+  // With a limit of one point a VACUUM at cost delay 100 sleeps 100 ms at each of its 5,000 pages.
+  await database.query(`ALTER DATABASE ${database.name} SET vacuum_cost_limit = 1`);
+  await database.query('SET ROLE novacron');
+  await database.query(`CREATE TABLE slow AS SELECT i, repeat('x', 500) AS body FROM generate_series(1, 80000) AS i`);
+  await database.query('DELETE FROM slow WHERE i % 2 = 0');
+  await database.query('RESET ROLE');
+});
+afterAll(() => database[Symbol.asyncDispose]());
+
+const slowly = { analyze: false, truncate: false, parallel: 0, costDelay: 100 };
+
+/** Backends at work on a VACUUM in the test's database. */
+const vacuuming = () =>
+  database.query<{ pid: number; application: string }>(
+    `SELECT pid, application_name AS application FROM pg_stat_activity
+     WHERE datname = current_database() AND state = 'active' AND query LIKE 'VACUUM%'`,
+  );
+
+async function until(what: () => Promise<boolean>, millis: number): Promise<number> {
+  const start = Date.now();
+  while (!(await what())) {
+    if (Date.now() - start > millis) throw new Error(`Not within ${millis} ms.`);
+    await sleep(50);
+  }
+  return Date.now() - start;
+}
+
+const oidOf = async (table: string) => {
+  const [row] = await database.query<{ oid: number }>('SELECT $1::regclass::oid::int AS oid', [table]);
+  return row?.oid ?? 0;
+};
+
+describe('D23: where nothing is maintained', () => {
+  it('D23: a standby is refused', async () => {
+    await until(
+      async () =>
+        (await database.query(`SELECT FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()`)).length > 0,
+      10_000,
+    );
+    await expect(openPostgres(database.urls.standby)).rejects.toMatchObject({
+      name: 'Refused',
+      message: expect.stringContaining('replica'),
+    });
+  });
+
+  it('D23: a read-only database is refused', async () => {
+    await using other = await testDatabase({ empty: true });
+    await other.query(`ALTER DATABASE ${other.name} SET default_transaction_read_only = on`);
+    await expect(openPostgres(other.urls.maintenance)).rejects.toMatchObject({
+      name: 'Refused',
+      message: expect.stringContaining('read only'),
+    });
+  });
+
+  it('D23: a pooler is refused: the key it makes up is no backend’s', async () => {
+    const url = new URL(database.urls.maintenance);
+    url.port = String(await pooler(Number(url.port)));
+    await expect(openPostgres(url.href)).rejects.toMatchObject({
+      name: 'Refused',
+      message: expect.stringContaining('pooler'),
+    });
+  });
+
+  it('a wrong password is a mistake of the configuration, and is not told', async () => {
+    const url = new URL(database.urls.maintenance);
+    url.password = 'sesame';
+    const error = await openPostgres(url.href).catch((thrown: Error) => thrown);
+    expect(error).toMatchObject({
+      name: 'InvalidInput',
+      message: expect.stringMatching(/as novacron_maintenance: .*28P01/),
+    });
+    expect(String(error)).not.toContain('sesame');
+  });
+});
+
+/** What PgBouncer does at the start of a connection: it hands out a key of its own (checked with 1.18). */
+async function pooler(port: number): Promise<number> {
+  const sockets: Socket[] = [];
+  const server = createServer((client) => {
+    const upstream = connect(port, '127.0.0.1');
+    sockets.push(client, upstream);
+    client.pipe(upstream);
+    upstream.on('data', (chunk) => {
+      // BackendKeyData: 'K', length 12, pid, secret.
+      const key = chunk.indexOf(Buffer.from([0x4b, 0, 0, 0, 12]));
+      if (key >= 0) chunk.writeUInt32BE(1_234_567, key + 5);
+      client.write(chunk);
+    });
+    for (const socket of [client, upstream]) socket.on('error', () => undefined);
+    client.on('close', () => upstream.destroy());
+    upstream.on('close', () => client.destroy());
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return (server.address() as { port: number }).port;
+}
+
+it('a session has the settings that maintenance needs', async () => {
+  const url = new URL(database.urls.maintenance);
+  const connection = { host: '127.0.0.1', port: Number(url.port), database: database.name, ssl: false as const };
+  const login = { user: url.username, password: url.password };
+  const { client, pid } = await connected({ ...connection, ...login }, 'novacron:x:y:', opening().deadline);
+  const { rows } = await client.query<{ name: string; setting: string }>(
+    `SELECT name, setting FROM pg_settings WHERE source = 'session' ORDER BY name`,
+  );
+  const backend = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  await client.end();
+  expect(backend.rows).toEqual([{ pid }]);
+  expect(Object.fromEntries(rows.map(({ name, setting }) => [name, setting]))).toMatchObject({
+    search_path: 'pg_catalog',
+    row_security: 'off',
+    jit: 'off',
+    TimeZone: 'UTC',
+    DateStyle: 'ISO, MDY',
+    IntervalStyle: 'iso_8601',
+    extra_float_digits: '1',
+    bytea_output: 'hex',
+    idle_in_transaction_session_timeout: '30000',
+    tcp_keepalives_idle: '10',
+    tcp_keepalives_interval: '5',
+    tcp_keepalives_count: '3',
+    client_connection_check_interval: '5000',
+  });
+});
+
+it('a session is known by run, step and item while it works', async () => {
+  const abort = new AbortController();
+  const db = await openPostgres(database.urls.maintenance, { tag: 'itemised', signal: abort.signal });
+  const stopped = db.vacuum(await oidOf('public.slow'), slowly).catch((error: Error) => error);
+  await until(async () => (await vacuuming()).length > 0, 5_000);
+  expect((await vacuuming())[0]?.application).toBe('novacron:itemised:database/vacuum-tables:public.slow');
+  abort.abort('enough');
+  await stopped;
+});
+
+describe('a database named by the configuration', () => {
+  const secrets = mockClient(SecretsManagerClient);
+  const openConfigured = async (systemIdentifier?: string) => {
+    const url = new URL(database.urls.maintenance);
+    const secret = {
+      host: '127.0.0.1',
+      port: url.port,
+      dbname: database.name,
+      username: url.username,
+      password: url.password,
+    };
+    secrets.on(GetSecretValueCommand, { SecretId: 'arn:main' }).resolves({ SecretString: JSON.stringify(secret) });
+    vi.stubEnv('DATABASES', JSON.stringify({ main: { secret: 'arn:main', systemIdentifier } }));
+    onTestFinished(() => void vi.unstubAllEnvs());
+    return postgres.open(opening({ target: 'main' }));
+  };
+
+  it('is reached through its secret, and told from others by its system identifier', async () => {
+    const { systemIdentifier, [Symbol.asyncDispose]: close } = await openConfigured();
+    await close();
+    expect(systemIdentifier).toMatch(/^\d{19}$/);
+    await (await openConfigured(systemIdentifier))[Symbol.asyncDispose]();
+  });
+
+  it('D23: is refused when its server has another system identifier: a restored copy', async () => {
+    await expect(openConfigured('7300000000000000001')).rejects.toMatchObject({
+      name: 'Refused',
+      message: expect.stringMatching(
+        /The server of "main" has the system identifier \d+, the configuration knows it as 7300000000000000001/,
+      ),
+    });
+  });
+
+  it('whose secret may not be read is a mistake of the configuration', async () => {
+    secrets.on(GetSecretValueCommand).rejects(Object.assign(new Error('no'), { name: 'AccessDeniedException' }));
+    vi.stubEnv('DATABASES', JSON.stringify({ main: { secret: 'arn:other' } }));
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await expect(postgres.open(opening({ target: 'main' }))).rejects.toMatchObject({
+      name: 'InvalidInput',
+      message: expect.stringContaining('arn:other cannot be read'),
+    });
+  });
+});
+
+describe('D18: no wait without a limit', () => {
+  it('D18: the survey does not wait for a locked table, nor for one that somebody waits to lock', async () => {
+    const [holding, waiting] = [await database.connect(), await database.connect()];
+    await holding.query('BEGIN');
+    await holding.query('LOCK TABLE public.users, public.tasks IN ACCESS EXCLUSIVE MODE');
+    const queued = waiting.query('LOCK TABLE public.users IN ACCESS EXCLUSIVE MODE').catch(() => undefined);
+    const db = await openPostgres(database.urls.maintenance);
+    const start = performance.now();
+    const { tables } = await db.survey();
+    expect(performance.now() - start).toBeLessThan(300);
+    expect(tables.find(({ name }) => name === 'public.users')?.bytes).toBeGreaterThan(0);
+    await holding.query('ROLLBACK');
+    await queued;
+  });
+
+  it('D18, D19: at the deadline the server itself ends the statement, though nobody cancels it', async () => {
+    const deadline = new Deadline(new Date(Date.now() + 1_500));
+    const db = await openPostgres(database.urls.maintenance, { deadline });
+    const error = await db.vacuum(await oidOf('public.slow'), slowly).catch((thrown: Error) => thrown);
+    expect(error).toMatchObject({ message: expect.stringContaining('57014') });
+    expect(deadline.millisLeft).toBeGreaterThan(-2_500);
+    expect(await vacuuming()).toEqual([]);
+    await expect(db.vacuum(await oidOf('public.slow'), slowly)).rejects.toThrow(/not started, the time is up/);
+  });
+
+  it('D18: when the run is closing the statement is cancelled, and the call returns once it has ended', async () => {
+    const abort = new AbortController();
+    const db = await openPostgres(database.urls.maintenance, { signal: abort.signal });
+    const running = db.vacuum(await oidOf('public.slow'), slowly).catch((thrown: Error) => thrown);
+    await until(async () => (await vacuuming()).length > 0, 5_000);
+    const start = Date.now();
+    abort.abort('the run is closing');
+    expect(await running).toMatchObject({ message: expect.stringContaining('57014') });
+    expect(Date.now() - start).toBeLessThan(2_000);
+    expect(await vacuuming()).toEqual([]);
+  });
+});
+
+/** A process that vacuums the slow table and tells when it has begun: ours, or a plain client as the runbook has it. */
+async function vacuumInAnotherProcess(kind: 'ours' | 'plain') {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program[kind]], {
+    cwd: fileURLToPath(new URL('../../..', import.meta.url)),
+    env: { ...process.env, DATABASE_URL: database.urls.maintenance },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return child;
+}
+const program = {
+  ours: `
+    import { postgres } from './lambdas/clients/postgres.ts';
+    import { Deadline } from './lambdas/framework/deadline.ts';
+    const deadline = new Deadline(new Date(Date.now() + 60_000));
+    const db = await postgres.open({ step: 'database/vacuum-tables', tag: 'killed', deadline, signal: new AbortController().signal });
+    const { tables } = await db.survey();
+    await db.vacuum(tables.find(({ name }) => name === 'public.slow').oid, ${JSON.stringify(slowly)});`,
+  plain: `
+    import pg from 'pg';
+    const client = new pg.Client({ connectionString: process.env.DATABASE_URL, application_name: 'plain' });
+    await client.connect();
+    await client.query('SET vacuum_cost_delay = 100');
+    await client.query('VACUUM public.slow2');`,
+};
+
+it('D19: the trap of a killed client: a plain one’s backend works on, ours is gone within 6 s', async () => {
+  await database.query('CREATE TABLE public.slow2 AS TABLE public.slow');
+  await database.query('ALTER TABLE public.slow2 OWNER TO novacron');
+  await database.query('DELETE FROM public.slow2 WHERE i % 4 = 1');
+  const children = [await vacuumInAnotherProcess('ours'), await vacuumInAnotherProcess('plain')];
+  await until(async () => (await vacuuming()).length === 2, 10_000);
+  for (const child of children) child.kill('SIGKILL');
+
+  const isOurs = ({ application }: { application: string }) => application.startsWith('novacron:killed:');
+  await until(async () => !(await vacuuming()).some(isOurs), 6_000);
+  const left = await vacuuming();
+  expect(left.map(({ application }) => application)).toEqual(['plain']);
+  await database.query('SELECT pg_terminate_backend($1)', [left[0]?.pid]);
+}, 30_000);
+
+describe('closing a run', () => {
+  const session = async (application: string, url = database.urls.maintenance): Promise<[pg.Client, number]> => {
+    const client = await database.connect(url);
+    await client.query(`SELECT set_config('application_name', $1, false)`, [application]);
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    return [client, rows[0]?.pid ?? 0];
+  };
+  const alive = async (...pids: number[]) => {
+    const rows = await database.query<{ pid: number }>('SELECT pid FROM pg_stat_activity WHERE pid = ANY ($1)', [pids]);
+    return pids.map((pid) => rows.some((row) => row.pid === pid));
+  };
+
+  it('D19: ends what the run left at work, and nothing else', async () => {
+    const [working, workingPid] = await session('novacron:run1:database/vacuum-tables:public.users');
+    const [, idlePid] = await session('novacron:run1:database/reindex:');
+    const [, otherPid] = await session('novacron:run10:database/vacuum-tables:');
+    const [, applicationPid] = await session('novacron-api');
+    const cancelled = working.query('SELECT pg_sleep(60)').catch((error: { code?: string }) => error.code);
+
+    const db = await openPostgres(database.urls.maintenance, { step: 'undo/database', tag: 'run1' });
+    expect(await db.endSessions('run1')).toEqual({ ended: 2, left: 0 });
+    expect(await cancelled).toBe('57014');
+    expect(await alive(workingPid, idlePid, otherPid, applicationPid)).toEqual([false, false, true, true]);
+    expect(await db.endSessions('run1')).toEqual({ ended: 0, left: 0 });
+  });
+
+  it('leaves a session of another role alone, whatever it calls itself', async () => {
+    const [, pid] = await session('novacron:run2:database/vacuum-tables:', database.urls.novacron);
+    const db = await openPostgres(database.urls.maintenance, { step: 'undo/database', tag: 'run2' });
+    expect(await db.endSessions('run2')).toEqual({ ended: 0, left: 0 });
+    expect(await alive(pid)).toEqual([true]);
+  });
+});

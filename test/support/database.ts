@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { inject, onTestFinished, vi } from 'vitest';
+import { postgres, type Postgres } from '../../lambdas/clients/postgres.ts';
+import type { Opening } from '../../lambdas/framework/client.ts';
+import { Deadline } from '../../lambdas/framework/deadline.ts';
+import { eachOf } from '../../lambdas/framework/each.ts';
+import type { ItemItem } from '../../lambdas/framework/record-items.ts';
+import type { Numbers } from '../../lambdas/framework/result.ts';
+
+export interface TestDatabase extends AsyncDisposable {
+  name: string;
+  /** URLs of this database: of the superuser, of the application's role, of the maintenance role, and on the standby. */
+  urls: { superuser: string; novacron: string; maintenance: string; standby: string };
+  /** One statement as the superuser, on a connection that stays. */
+  query<R extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<R[]>;
+  /** A connection of its own, closed with the database. */
+  connect(url?: string): Promise<pg.Client>;
+}
+
+/**
+ * A database of its own for a test file or a test, made from NovaCron's small, healthy template. Dispose it, or let
+ * `afterAll` do so. As after a restore, its statistics are empty until something is done in it.
+ */
+export async function testDatabase({ empty = false }: { empty?: boolean } = {}): Promise<TestDatabase> {
+  const { primary, standby, passwords } = inject('cluster');
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  await asAdmin(primary, `CREATE DATABASE ${name} TEMPLATE ${empty ? 'template0' : 'novacron_template'}`);
+  const at = (base: string, login?: [string, string]) => {
+    const url = new URL(base);
+    url.pathname = name;
+    if (login) [url.username, url.password] = login;
+    return url.href;
+  };
+  const urls = {
+    superuser: at(primary),
+    novacron: at(primary, ['novacron', passwords.novacron]),
+    maintenance: at(primary, ['novacron_maintenance', passwords.maintenance]),
+    standby: at(standby, ['novacron_maintenance', passwords.maintenance]),
+  };
+  const clients: pg.Client[] = [];
+  const connect = async (url = urls.superuser) => {
+    const client = new pg.Client({ connectionString: url, application_name: 'test' });
+    client.on('error', () => undefined);
+    await client.connect();
+    clients.push(client);
+    return client;
+  };
+  const admin = await connect();
+  return {
+    name,
+    urls,
+    connect,
+    query: async <R extends pg.QueryResultRow>(text: string, values?: unknown[]) =>
+      (await admin.query<R>(text, values)).rows,
+    async [Symbol.asyncDispose]() {
+      await Promise.all(clients.map((client) => client.end()));
+      await asAdmin(primary, `DROP DATABASE ${name} WITH (FORCE)`);
+    },
+  };
+}
+
+async function asAdmin(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(statement).finally(() => client.end());
+}
+
+/** How a step opens its client; a test says what differs. */
+export function opening(differences: Partial<Opening> = {}): Opening {
+  return {
+    step: 'database/vacuum-tables',
+    tag: 'testrun',
+    deadline: new Deadline(new Date(Date.now() + 60_000)),
+    signal: new AbortController().signal,
+    ...differences,
+  };
+}
+
+/** The real client on a URL, closed when the test has finished. */
+export async function openPostgres(
+  url: string,
+  differences: Partial<Opening> = {},
+): Promise<Postgres & AsyncDisposable> {
+  vi.stubEnv('DATABASE_URL', url);
+  try {
+    const db = await postgres.open(opening(differences));
+    onTestFinished(() => db[Symbol.asyncDispose]());
+    return db;
+  } finally {
+    vi.unstubAllEnvs();
+  }
+}
+
+/** The framework's own loop, with a record in memory: `items` is what it wrote down, in order. */
+export function eachInMemory({ dryRun = false, deadline = new Deadline(new Date(Date.now() + 600_000)) } = {}) {
+  const items: Omit<ItemItem, 'step' | 'target'>[] = [];
+  const known = () => new Map(items.map((item) => [item.item, { step: 'test', ...item }]));
+  const each = eachOf({
+    history: { read: async () => new Map(), add: async () => {} },
+    record: { items: async () => known(), putItem: async (item) => void items.push(item) },
+    deadline,
+    runDeadline: deadline,
+    signal: new AbortController().signal,
+    dryRun,
+    minutes: 2,
+  });
+  return { each, items };
+}
+
+/** The numbers that PostgreSQL has of a table, as of now. */
+export async function wearOf(database: TestDatabase, table: string): Promise<Numbers> {
+  const [row] = await database.query<Numbers>(
+    `SELECT pg_stat_get_dead_tuples(c.oid)::int AS "deadTuples", pg_relation_size(c.oid)::int AS bytes, age(c.relfrozenxid) AS "xidAge"
+     FROM pg_class AS c WHERE c.oid = $1::regclass`,
+    [table],
+  );
+  return row ?? {};
+}
