@@ -21,7 +21,7 @@ describe('the weekly window, started by hand', () => {
     const run = await production.run(execution);
     expect({ status: ended.status, because: run?.because, cause: ended.cause }).toEqual({
       status: 'SUCCEEDED',
-      because: 'all is done: database_optimization',
+      because: 'all is done: database_optimization, metric_aggregation',
       cause: undefined,
     });
     expect(run).toMatchObject({ state: 'closed', outcome: 'done', window: 'weekly', startedBy: 'hand', dryRun: false });
