@@ -136,15 +136,6 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     services: ['monitoring'],
   }),
 
-  // Numbers over time and how runs came out: what the record of one run does not hold.
-  series: ({ names: { tableArn } }) => ({
-    statements: [items(tableArn, 'METRIC', 'SUMMARY')],
-    services: ['dynamodb'],
-  }),
-
-  // Reading a metric takes no resource.
-  cloudwatch: () => ({ statements: [allow(['cloudwatch:GetMetricStatistics'], ['*'])], services: ['monitoring'] }),
-
   // Shared calendars are asked at their own account's ARN.
   calendar: ({ configuration: { changeCalendars }, names }) => ({
     statements: changeCalendars.length
@@ -161,6 +152,15 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     environment: { FEED_BUCKET: names.reportsBucket, FEED_KEY: names.calendarKey },
     services: ['s3'],
   }),
+
+  // Numbers over time and how runs came out: what the record of one run does not hold.
+  series: ({ names: { tableArn } }) => ({
+    statements: [items(tableArn, 'METRIC', 'SUMMARY')],
+    services: ['dynamodb'],
+  }),
+
+  // Reading a metric takes no resource.
+  cloudwatch: () => ({ statements: [allow(['cloudwatch:GetMetricStatistics'], ['*'])], services: ['monitoring'] }),
 
   internet: () => ({ statements: [], services: [] }),
 };

@@ -1,6 +1,6 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { checkout } from './bare/cache.mjs';
 
 /** What one machine has in the place of an AWS account. */
@@ -21,6 +21,13 @@ const metrics = [
 ];
 /** Alarms that the window mutes while it works. */
 export const alarmNames = ['novacron-database-latency', 'novacron-replication-lag'];
+
+/** Names of production's windows, as shipped. */
+export async function windowNames(): Promise<string[]> {
+  const text = await readFile(join(checkout, 'config', 'windows.yaml'), 'utf8');
+  const { maintenance_windows } = parse(text) as { maintenance_windows: { production: Record<string, unknown> } };
+  return Object.keys(maintenance_windows.production);
+}
 
 /**
  * Writes a configuration folder for one machine: the shipped windows, and a production.yaml that names what runs here. It goes

@@ -9,11 +9,11 @@ export type Capability =
   | 'reports'
   | 'backups'
   | 'alarms'
-  | 'series'
-  | 'cloudwatch'
   | 'calendar'
   | 'outbox'
   | 'feed'
+  | 'series'
+  | 'cloudwatch'
   | 'internet';
 
 /** What a client is told when a step opens it. */

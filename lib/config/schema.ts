@@ -122,18 +122,6 @@ const Dependency = z.strictObject({
   timeoutSeconds: z.int().min(1).max(60).default(5),
 });
 
-/** A metric of CloudWatch that is kept over time. Its unit shows by the end of its name, as in queue_age_seconds. */
-const PlatformMetric = z.strictObject({
-  name: Name,
-  namespace: z
-    .string()
-    .regex(/^[^:][\w./#:-]{0,254}$/)
-    .describe('a namespace of CloudWatch, such as AWS/SQS'),
-  metricName: z.string().min(1).max(255).describe('the name of a metric in CloudWatch'),
-  dimensions: z.record(z.string().min(1).max(255), z.string().min(1).max(1_024)).default({}),
-  statistic: z.enum(['Average', 'Sum', 'Minimum', 'Maximum', 'SampleCount']).default('Average'),
-});
-
 /** W11. A stretch of time in which nothing is maintained. */
 const Freeze = z
   .strictObject({
@@ -147,6 +135,18 @@ const Freeze = z
       Date.parse(to) <= Date.parse(from) ? [{ path: ['to'], message: `a moment after from (${from})` }] : [],
     ),
   );
+
+/** A metric of CloudWatch that is kept over time. Its unit shows by the end of its name, as in queue_age_seconds. */
+const PlatformMetric = z.strictObject({
+  name: Name,
+  namespace: z
+    .string()
+    .regex(/^[^:][\w./#:-]{0,254}$/)
+    .describe('a namespace of CloudWatch, such as AWS/SQS'),
+  metricName: z.string().min(1).max(255).describe('the name of a metric in CloudWatch'),
+  dimensions: z.record(z.string().min(1).max(255), z.string().min(1).max(1_024)).default({}),
+  statistic: z.enum(['Average', 'Sum', 'Minimum', 'Maximum', 'SampleCount']).default('Average'),
+});
 
 /** Addresses that hear of every window. In production somebody must. */
 function addresses(environment: Environment) {

@@ -1,10 +1,12 @@
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import pg from 'pg';
 import { readNumbers } from '../../lambdas/clients/postgres-numbers.ts';
 import { seriesOn, type Period, type Rolled, type RunSummary } from '../../lambdas/clients/series.ts';
 import { tableOn } from '../../lambdas/clients/table.ts';
 import type { Numbers } from '../../lambdas/framework/result.ts';
+import { namesOf } from '../../lib/names.ts';
+import { clientSettings, database, type System } from '../system.ts';
 
 /**
  * The local system's sample past: trends need weeks, and it is minutes old. Everything here is made up and carries `sample`, so that
@@ -21,15 +23,15 @@ const sampleRuns = 18;
 /** Days ago on which nothing was read: what an outage of the reading looks like. */
 const outage = [9, 10, 11];
 
-/** Writes the sample past of an environment's only database, called as in the configuration, and of its weekly window. */
-export async function seedPast(
-  { table, databaseUrl, client }: { table: string; databaseUrl: string; client: DynamoDBClient },
-  { environment, target, window }: { environment: string; target: string; window: string },
-  now = new Date(),
-): Promise<Past> {
-  const past = samplePast(await numbersNow(databaseUrl), target, window, now);
-  const marshallOptions = { removeUndefinedValues: true };
-  const series = seriesOn(await tableOn(DynamoDBDocumentClient.from(client, { marshallOptions }), table));
+/** Writes the sample past of production's only database and of one of its windows. */
+export async function seedPast({ emulator, cluster }: System, window: string, now = new Date()): Promise<Past> {
+  const environment = 'production';
+  const { table } = namesOf({ environment, account: emulator.account, region: emulator.region });
+  const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientSettings(emulator)), {
+    marshallOptions: { removeUndefinedValues: true },
+  });
+  const series = seriesOn(await tableOn(documents, table));
+  const past = samplePast(await numbersNow(cluster.primary.url(database)), database, window, now);
   await series.keepPeriods(environment, 'DAY', past.days, 400, now);
   for (const run of past.runs) await series.keepSummary(environment, run, 400);
   return past;

@@ -70,7 +70,7 @@ describe.each(Object.keys(steps) as StepName[])('the role of %s', (step) => {
     expect([...new Set(granted.filter((action) => !around.test(action)))].sort()).toEqual([...new Set(needed)].sort());
   });
 
-  it('reaches the run table by key: its own record, and lease, occurrences, outbox and series only with the client for them', () => {
+  it('reaches the run table by key: its own record, and lease, occurrences, outbox and what is kept over time only with the client for them', () => {
     const uses = (capability: string) => Object.values(steps[step].spec.uses).some(({ needs }) => needs === capability);
     const keys = statementsOf(automation, names.functionName(step))
       .filter(({ Action }) => Action.includes('dynamodb:PutItem'))
