@@ -1,6 +1,9 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs, styleText } from 'node:util';
 import { cacheFolder } from '../local/bare/cache.mjs';
+import { windowNames } from '../local/environment.ts';
+import { seedPast } from '../local/novacron/past.ts';
 import { database, startSystem, type System } from '../local/system.ts';
 import { fetchReport, runWindow } from '../local/window.ts';
 
@@ -11,14 +14,7 @@ const usage = `npm start [-- options]
   --keep          leave everything running afterwards, until Ctrl-C
   --help`;
 
-const { values: options } = parseArgs({
-  options: {
-    window: { type: 'string', default: 'weekly' },
-    'dry-run': { type: 'boolean', default: false },
-    keep: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
+type Options = { window: string; 'dry-run': boolean; keep: boolean; help: boolean };
 
 const began = Date.now();
 const say = (what: string) => {
@@ -26,51 +22,96 @@ const say = (what: string) => {
   console.log(`${styleText('dim', `${seconds} s`)}  ${what}`);
 };
 
-if (options.help) console.log(usage);
-else process.exitCode = await main();
+process.exitCode = await main();
 
 async function main(): Promise<number> {
+  const options = read(process.argv.slice(2));
+  if (typeof options === 'string') return misused(options);
+  if (options.help) {
+    console.log(usage);
+    return 0;
+  }
+  const names = await windowNames();
+  if (!names.includes(options.window))
+    return misused(`--window: there is no window "${options.window}" in production; there is ${names.join(', ')}.`);
+
+  const interrupted = interruption();
   let system: System | undefined;
-  const interrupted = new Promise<'interrupted'>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('interrupted'));
-  });
-  const starting = startSystem({ say });
-  // Neither a signal's listener nor the emulator keeps this process alive while it only waits.
-  const alive = setInterval(() => {}, 60_000);
+  let code: number;
+  say(styleText('bold', 'Starting a whole production, deploying to it and running its window: about 20 s'));
   try {
-    const started = await Promise.race([starting, interrupted]);
-    if (started === 'interrupted') return await givenUp();
-    system = started;
-    const ended = await Promise.race([window(system), interrupted]);
-    if (ended === 'interrupted') return await givenUp();
+    system = await startSystem({ say, signal: interrupted.signal });
+    const past = await seedPast(system, options.window);
+    say(`Made up a past for the report's trends: ${past.runs.length} runs and ${past.days.length} days before today`);
+    code = await showWindow(system, options, interrupted.signal);
     if (options.keep) {
       console.log(howToLook(system));
-      await interrupted;
+      // Neither a signal's listener nor the emulator keeps a process alive that only waits.
+      for (;;) await sleep(60_000, undefined, { signal: interrupted.signal });
     }
-    return ended;
-  } finally {
-    // What is still starting has to be known before it can be stopped.
-    system ??= await starting.catch(() => undefined);
     say('Stopping everything');
+  } catch (error) {
+    if (interrupted.code === undefined) throw error;
+    code = interrupted.code;
+  } finally {
     await system?.stop();
-    clearInterval(alive);
+  }
+  say('Stopped: nothing is left running');
+  return code;
+}
+
+function read(args: string[]): Options | string {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        window: { type: 'string', default: 'weekly' },
+        'dry-run': { type: 'boolean', default: false },
+        keep: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    return values;
+  } catch (error) {
+    return (error as Error).message;
   }
 }
 
-async function givenUp(): Promise<number> {
-  say('Interrupted');
-  return 130;
+function misused(message: string): number {
+  console.error(`${message}\n\n${usage}`);
+  return 2;
+}
+
+/**
+ * Aborted by Ctrl-C, by the end of the terminal, or when nobody reads on. Asked again it stays at it: npm passes a Ctrl-C on
+ * that the terminal has sent to us already.
+ */
+function interruption(): { signal: AbortSignal; code?: number } {
+  const controller = new AbortController();
+  const interrupted: { signal: AbortSignal; code?: number } = { signal: controller.signal };
+  const give = (code: number, why: string) => {
+    if (interrupted.code !== undefined) return;
+    interrupted.code = code;
+    say(`${why}: stopping everything`);
+    controller.abort();
+  };
+  process.on('SIGINT', () => give(130, 'Interrupted'));
+  process.on('SIGTERM', () => give(143, 'Asked to end'));
+  process.on('SIGHUP', () => give(129, 'The terminal is gone'));
+  process.stdout.on('error', () => give(141, 'Nobody reads on'));
+  return interrupted;
 }
 
 /** Runs the window and shows its report; 0 when it ended well. */
-async function window({ emulator }: System): Promise<number> {
+async function showWindow({ emulator }: System, options: Options, signal: AbortSignal): Promise<number> {
   const request = { window: options.window, reason: 'npm start', ...(options['dry-run'] && { dryRun: true }) };
   say(`Starting the ${options.window} window through its state machine: ${JSON.stringify(request)}`);
-  const { executionArn, status, error, cause } = await runWindow(emulator, request, say);
-  say(`The run ended ${status}${error ? `: ${error}: ${cause}` : ''}`);
+  const { executionArn, status, error, cause } = await runWindow(emulator, request, say, signal);
+  const well = status === 'SUCCEEDED';
+  say(styleText(well ? 'green' : 'red', `The run ended ${status}${error ? `: ${error}: ${cause}` : ''}`));
   const report = await fetchReport(emulator, executionArn!, join(cacheFolder, 'last-run'));
-  if (report) console.log(`\n${report.text}\nThe report as a page: ${report.page}\n`);
-  return status === 'SUCCEEDED' ? 0 : 1;
+  if (report) console.log(`\n${report.text}\nThe report as a page: ${styleText('bold', report.page)}\n`);
+  return well ? 0 : 1;
 }
 
 function howToLook({ emulator, cluster, folder }: System): string {

@@ -1,6 +1,6 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { checkout } from './bare/cache.mjs';
 
 /** What one machine has in the place of an AWS account. */
@@ -13,8 +13,21 @@ export interface LocalSystems {
 }
 
 export const backupsBucket = 'novacron-backups-local';
+/** A metric of the platform that somebody writes, and one that nobody does. */
+export const queueLength = { namespace: 'NovaCron', metricName: 'QueueLength' };
+const metrics = [
+  { name: 'queue_length', ...queueLength, statistic: 'Maximum' },
+  { name: 'api_errors', namespace: 'NovaCron', metricName: 'ApiErrors', statistic: 'Sum' },
+];
 /** Alarms that the window mutes while it works. */
 export const alarmNames = ['novacron-database-latency', 'novacron-replication-lag'];
+
+/** Names of production's windows, as shipped. */
+export async function windowNames(): Promise<string[]> {
+  const text = await readFile(join(checkout, 'config', 'windows.yaml'), 'utf8');
+  const { maintenance_windows } = parse(text) as { maintenance_windows: { production: Record<string, unknown> } };
+  return Object.keys(maintenance_windows.production);
+}
 
 /**
  * Writes a configuration folder for one machine: the shipped windows, and a production.yaml that names what runs here. It goes
@@ -46,6 +59,7 @@ export async function writeLocalConfiguration(
       },
     ],
     dependencies: [{ name: 'aws', url: dependency, timeoutSeconds: 5 }],
+    metrics,
     alarms: { mute: alarmNames },
     steps: { 'database/vacuum-tables': { minDeadTuples: 1_000 } },
   };

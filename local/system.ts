@@ -1,9 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { CloudWatchClient, PutMetricAlarmCommand } from '@aws-sdk/client-cloudwatch';
+import { CloudWatchClient, PutMetricAlarmCommand, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { execa } from 'execa';
@@ -11,7 +9,8 @@ import pg from 'pg';
 import { bootstrap, deploy, type Deployment } from './aws/cdk.ts';
 import { startEmulator, type Emulator } from './aws/emulator.ts';
 import { checkout } from './bare/cache.mjs';
-import { alarmNames, backupsBucket, writeLocalConfiguration } from './environment.ts';
+import { alarmNames, backupsBucket, queueLength, writeLocalConfiguration } from './environment.ts';
+import { ownFolder, removeFolder } from './folder.ts';
 import { seedNovacron } from './novacron/seed.ts';
 import { startCluster, type Cluster } from './postgres/cluster.ts';
 
@@ -24,6 +23,8 @@ export interface SystemOptions {
   configure?: (write: Parameters<typeof writeLocalConfiguration>) => Promise<string>;
   /** Told what is being done. */
   say: (what: string) => void;
+  /** Aborted, everything ends at once, whatever is being started: wait for stop all the same, or for the start to fail. */
+  signal?: AbortSignal;
 }
 
 /** The whole system on one machine: AWS by the emulator, PostgreSQL with a standby, NovaCron's neglected database, the app deployed. */
@@ -42,20 +43,33 @@ export interface System {
 export const database = 'novacron';
 
 /** Starts all of it. What was started is stopped again when a later part fails. */
-export async function startSystem({ rows, waitScale, configure, say }: SystemOptions): Promise<System> {
-  const folder = await mkdtemp(join(tmpdir(), 'novacron-'));
-  await chmod(folder, 0o755); // PostgreSQL runs under another account and has to find its data
-  const stops: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })];
+export async function startSystem({ rows, waitScale, configure, say, signal }: SystemOptions): Promise<System> {
+  const folder = await ownFolder();
+  const parts: (() => Promise<void>)[] = [];
+  // One after the other also when asked twice: by the signal, and by whoever waits for it to be done.
+  let ended = Promise.resolve();
+  const end = () =>
+    (ended = ended.then(async () => {
+      for (const stopPart of parts.splice(0).reverse()) await stopPart();
+    }));
   const stop = async () => {
-    for (const one of stops.splice(0).reverse()) await one();
+    await end();
+    await removeFolder(folder);
+  };
+  // What waits for a part that is gone fails at once, and so does the start.
+  signal?.addEventListener('abort', () => void end().catch(() => {}), { once: true });
+  const begin = (what: string) => {
+    signal?.throwIfAborted();
+    say(what);
   };
   try {
-    say('Starting PostgreSQL, primary and standby, and the AWS emulator');
+    begin('Starting PostgreSQL, primary and standby, and the AWS emulator');
     const [cluster, emulator] = await allOrNone([
-      startCluster({ folder: join(folder, 'postgres'), standby: true, say }).then(stopping(stops)),
-      startEmulator({ folder: join(folder, 'aws'), auth: true, waitScale }).then(stopping(stops)),
+      startCluster({ folder: join(folder, 'postgres'), standby: true, say }).then(stopping(parts)),
+      startEmulator({ folder: join(folder, 'aws'), auth: true, waitScale }).then(stopping(parts)),
     ]);
 
+    begin("Making NovaCron's database, months after anybody last looked after it; preparing the deployment meanwhile");
     const passwords = { novacron: secret(), maintenance: secret() };
     const secretArn = await makeSecret(emulator, cluster, passwords.maintenance);
     const config = await (configure ?? ((args) => writeLocalConfiguration(...args)))([
@@ -67,30 +81,27 @@ export async function startSystem({ rows, waitScale, configure, say }: SystemOpt
         dependency: `${emulator.endpoint}/_ministack/health`,
       },
     ]);
-
-    say("Making NovaCron's database, months after anybody last looked after it; preparing the deployment meanwhile");
     const assembly = join(folder, 'assembly');
     await allOrNone([
       makeDatabase(cluster, { rows, passwords, say }).then(() => makeBackup(emulator, cluster)),
-      synthesize(config, assembly).then(() => bootstrap(emulator)),
+      synthesize(config, assembly, signal).then(() => bootstrap(emulator, { signal })),
       makeAlarms(emulator),
+      makeMetric(emulator),
     ]);
-    say('Deploying with the CDK');
-    const deployAgain = async (other = config) => {
-      if (other !== config) await synthesize(other, assembly);
-      return deploy(emulator, { app: assembly, output: join(folder, 'cdk.out') });
-    };
+
+    begin('Deploying with the CDK');
+    const deployAgain = () => deploy(emulator, { app: assembly, output: join(folder, 'cdk.out'), signal });
     const deployed = await deployAgain();
-    say(`Deployed ${deployed.changed.join(' and ')}`);
+    say(`  ${deployed.changed.join(' and ')}`);
     return {
       emulator,
       cluster,
       config,
       folder,
       stop,
-      async deploy(other) {
-        await synthesize(other ?? config, assembly);
-        return deployAgain(other ?? config);
+      async deploy(other = config) {
+        await synthesize(other, assembly, signal);
+        return deployAgain();
       },
     };
   } catch (error) {
@@ -102,9 +113,9 @@ export async function startSystem({ rows, waitScale, configure, say }: SystemOpt
 const secret = () => randomBytes(18).toString('base64url');
 
 const stopping =
-  (stops: (() => Promise<void>)[]) =>
+  (parts: (() => Promise<void>)[]) =>
   <T extends { stop(): Promise<void> }>(started: T): T => {
-    stops.push(() => started.stop());
+    parts.push(() => started.stop());
     return started;
   };
 
@@ -117,9 +128,10 @@ async function allOrNone<T extends unknown[]>(parts: { [K in keyof T]: Promise<T
 }
 
 /** What `cdk synth` runs, without the CLI around it. */
-async function synthesize(config: string, output: string): Promise<void> {
+async function synthesize(config: string, output: string, cancelSignal?: AbortSignal): Promise<void> {
   await execa('node_modules/.bin/node', ['bin/maintenance.ts'], {
     cwd: checkout,
+    cancelSignal,
     env: {
       CDK_OUTDIR: output,
       CDK_CONTEXT_JSON: JSON.stringify({ ...(await cdkContext()), environment: 'production', config }),
@@ -142,16 +154,25 @@ async function makeDatabase(
     say,
   }: { rows?: number; passwords: { novacron: string; maintenance: string }; say: (what: string) => void },
 ) {
-  const client = new pg.Client({ connectionString: cluster.primary.url('postgres') });
-  await client.connect();
-  await client.query(`create database ${pg.escapeIdentifier(database)}`);
-  await client.end();
+  await query(cluster.primary.url('postgres'), `create database ${pg.escapeIdentifier(database)}`);
   await seedNovacron(cluster.primary.url(database), {
     now: new Date(),
     rows,
     passwords,
     onProgress: (what) => say(`  ${what}`),
   });
+}
+
+async function query(connectionString: string, statement: string): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString });
+  // A server that is stopped meanwhile fails the statement at work; without a listener it would end the process.
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(statement)).rows;
+  } finally {
+    await client.end();
+  }
 }
 
 async function makeSecret(emulator: Emulator, { primary }: Cluster, password: string): Promise<string> {
@@ -173,10 +194,7 @@ async function makeSecret(emulator: Emulator, { primary }: Cluster, password: st
 
 /** Last night's backup, as far as the checklist looks at it: a dump of the accounts and its checksum beside it. */
 async function makeBackup(emulator: Emulator, { primary }: Cluster): Promise<void> {
-  const client = new pg.Client({ connectionString: primary.url(database) });
-  await client.connect();
-  const { rows } = await client.query('select * from public.users');
-  await client.end();
+  const rows = await query(primary.url(database), 'select * from public.users');
   const Body = gzipSync(rows.map((row) => JSON.stringify(row)).join('\n'));
   const checksum = createHash('sha256').update(Body);
   const hex = checksum.copy().digest('hex');
@@ -206,14 +224,21 @@ async function makeAlarms(emulator: Emulator): Promise<void> {
     );
 }
 
+/** What NovaCron's queue would have reported of the last two days, once an hour. */
+async function makeMetric(emulator: Emulator): Promise<void> {
+  const client = new CloudWatchClient(clientSettings(emulator));
+  const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000;
+  const MetricData = Array.from({ length: 48 }, (_, ago) => ({
+    MetricName: queueLength.metricName,
+    Timestamp: new Date(hour - ago * 3_600_000),
+    Value: Math.round(60 + 50 * Math.sin((hour / 3_600_000 - ago) / 4)),
+  }));
+  await client.send(new PutMetricDataCommand({ Namespace: queueLength.namespace, MetricData }));
+}
+
 /** For SDK clients of this process; those of child processes read the emulator's environment. */
 export const clientSettings = ({ endpoint, region }: Pick<Emulator, 'endpoint' | 'region'>) => ({
   endpoint,
   region,
   credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
 });
-
-export async function ensureFolder(folder: string): Promise<string> {
-  await mkdir(folder, { recursive: true });
-  return folder;
-}

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { styleText } from 'node:util';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
@@ -21,11 +22,12 @@ import { clientSettings } from './system.ts';
 
 const environment = 'production';
 
-/** Starts the window machine and tells what happens until it has ended. */
+/** Starts the window machine and tells what happens until it has ended. @throws an AbortError when `signal` aborts */
 export async function runWindow(
   emulator: Emulator,
   input: Record<string, unknown>,
   say: (what: string) => void,
+  signal?: AbortSignal,
 ): Promise<DescribeExecutionOutput> {
   const names = namesOf({ environment, account: emulator.account, region: emulator.region });
   const sfn = new SFNClient(clientSettings(emulator));
@@ -39,7 +41,7 @@ export async function runWindow(
     tellStates(events, told.states, say);
     for (const item of await itemsOf(emulator, names.table, executionArn!)) tellItem(item, told.items, say);
     if (described.status !== 'RUNNING') return described;
-    await sleep(300);
+    await sleep(300, undefined, { signal });
   }
 }
 
@@ -52,8 +54,10 @@ function tellStates(events: HistoryEvent[], told: Set<string>, say: (what: strin
   }
 }
 
+const colours = { done: 'green', would: 'cyan', left: 'yellow', failed: 'red' } as const;
+
 function tellItem({ item, outcome, before, after, reason }: ItemItem, told: Set<string>, say: (what: string) => void) {
-  const line = `  ${item}: ${outcome}${reason ? `, ${reason}` : ''}${numbers(before, after)}`;
+  const line = `  ${styleText(colours[outcome], outcome.padEnd(6))} ${item}${numbers(before, after)}${reason ? `: ${reason}` : ''}`;
   if (told.has(line)) return;
   told.add(line);
   say(line);

@@ -19,6 +19,8 @@ export interface DeployOptions {
   outputsFile?: string;
   /** Called with each line that the CDK prints, for a display of progress. */
   onLine?: (line: string) => void;
+  /** Aborted, the command is ended. */
+  signal?: AbortSignal;
 }
 
 export interface Deployment {
@@ -29,10 +31,13 @@ export interface Deployment {
 }
 
 /** Creates what deployments count on (bucket for assets, roles, version parameter) by `cdk bootstrap`. */
-export async function bootstrap(emulator: Emulator, { onLine }: Pick<DeployOptions, 'onLine'> = {}): Promise<void> {
+export async function bootstrap(
+  emulator: Emulator,
+  options: Pick<DeployOptions, 'onLine' | 'signal'> = {},
+): Promise<void> {
   // Where there is no cdk.json: bootstrapping needs no application, and with one it would overwrite its cdk.out.
   const environment = `aws://${emulator.account}/${emulator.region}`;
-  await cdk(emulator, ['bootstrap', environment], onLine, emulator.folder);
+  await cdk(emulator, ['bootstrap', environment], options, emulator.folder);
 }
 
 /** Deploys by `cdk deploy`. @throws with what the CDK printed when a stack fails */
@@ -51,14 +56,14 @@ export async function deploy(emulator: Emulator, options: DeployOptions): Promis
       '--asset-parallelism',
       '--progress=events',
     ],
-    options.onLine,
+    options,
   );
   return outcome(lines);
 }
 
 /** Deletes the stacks by `cdk destroy`. @throws with what the CDK printed when a stack fails */
 export async function destroy(emulator: Emulator, options: Omit<DeployOptions, 'outputsFile'>): Promise<void> {
-  await cdk(emulator, ['destroy', ...common(options), '--force', '--concurrency=4'], options.onLine);
+  await cdk(emulator, ['destroy', ...common(options), '--force', '--concurrency=4'], options);
 }
 
 /** Outputs of the stacks as deploy wrote them to its outputsFile: stack, name, value. */
@@ -91,7 +96,7 @@ function common({ app, output, stacks, context = {} }: Omit<DeployOptions, 'outp
 async function cdk(
   emulator: Emulator,
   args: string[],
-  onLine?: (line: string) => void,
+  { onLine, signal }: Pick<DeployOptions, 'onLine' | 'signal'>,
   cwd: string = checkout,
 ): Promise<string[]> {
   const lines: string[] = [];
@@ -107,6 +112,7 @@ async function cdk(
     all: true,
     reject: false,
     stdin: 'ignore',
+    cancelSignal: signal,
   });
   for await (const line of running.iterable({ from: 'all' })) {
     lines.push(line);

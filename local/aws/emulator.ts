@@ -49,7 +49,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   });
   const { folder } = options;
   await mkdir(join(folder, 'tmp'), { recursive: true });
-  // Its scripts for Node are CommonJS, whatever a package.json in a folder above says.
+  // Code and the workers that run it lie below: a package.json further up, say in /tmp, must not decide what kind of module they are.
   await writeFile(join(folder, 'tmp', 'package.json'), '{}');
   const logFile = options.log ?? join(folder, 'emulator.log');
   const log = await open(logFile, 'a');

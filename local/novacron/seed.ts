@@ -49,6 +49,8 @@ export async function neglectNovacron(url: string, seed: Pick<Seed, 'now' | 'row
 
 async function connected(url: string, now: Date, rows: number, work: (client: pg.Client) => Promise<void>) {
   const client = new pg.Client({ connectionString: url, application_name: 'novacron-seed' });
+  // A server that is stopped meanwhile fails the statement at work; without a listener it would end the process.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     // Rows get their ids in the order of their numbers: without it, a parallel plan may shuffle them.

@@ -10,18 +10,19 @@ import type { Account } from './binaries.ts';
 /**
  * Runs the server ("$@") and ends it when our end of its standard input closes: by stop(), or because this process is
  * gone, however it went (Ctrl-C, SIGKILL). SIGINT is PostgreSQL's fast shutdown; after 5 s SIGQUIT, its immediate one.
- * A shell, because it must outlive us and costs 1 MB; a session of its own, so that Ctrl-C reaches us first.
+ * A shell, because it must outlive us and costs 1 MB; a session of its own, so that Ctrl-C reaches us first, and so that in
+ * the end the watch can be ended with what it waits for.
  */
 const guard = `
 exec 3<&0
 "$@" </dev/null 3<&- &
 server=$!
 { cat <&3 >/dev/null; kill -INT $server; sleep 5; kill -QUIT $server; } 2>/dev/null &
-watch=$!
 exec 3<&-
 wait $server
 code=$?
-kill $watch 2>/dev/null
+trap '' TERM
+kill -TERM 0
 exit $code`;
 
 /** A running `postgres`. */
