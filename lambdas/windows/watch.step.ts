@@ -31,6 +31,7 @@ export const handler = standalone({
     dropped: z.array(z.string()),
   }),
   uses: { sfn: executions, lease: leases, cloudwatch: alarms, notices, outbox, calendars: changeCalendars },
+  callMinutes: 2,
   example: {
     ...{ run: 'e6a1b2c3', did: 'extended', missed: [], overrunning: false },
     ...{ sent: ['weekly of 2026-12-06T02:00:00.000Z'], dropped: [] },

@@ -58,7 +58,7 @@ export class Steps extends Construct {
         handler: 'index.handler',
         code: code(step),
         memorySize: 512,
-        timeout: Duration.minutes(15),
+        timeout: Duration.minutes(steps[step].spec.callMinutes ?? 15),
         retryAttempts: 0,
         maxEventAge: Duration.minutes(1),
         tracing: Tracing.ACTIVE,
