@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs, styleText } from 'node:util';
 import { cacheFolder } from '../local/bare/cache.mjs';
 import { windowNames } from '../local/environment.ts';
+import { seedPast } from '../local/novacron/past.ts';
 import { database, startSystem, type System } from '../local/system.ts';
 import { fetchReport, runWindow } from '../local/window.ts';
 
@@ -40,6 +41,8 @@ async function main(): Promise<number> {
   say(styleText('bold', 'Starting a whole production, deploying to it and running its window: about 20 s'));
   try {
     system = await startSystem({ say, signal: interrupted.signal });
+    const past = await seedPast(system, options.window);
+    say(`Made up a past for the report's trends: ${past.runs.length} runs and ${past.days.length} days before today`);
     code = await showWindow(system, options, interrupted.signal);
     if (options.keep) {
       console.log(howToLook(system));

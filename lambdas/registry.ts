@@ -2,6 +2,11 @@ import { handler as backupIsFresh } from './checks/backup-is-fresh.step.ts';
 import { handler as dependenciesAnswer } from './checks/dependencies-answer.step.ts';
 import { handler as someoneIsOnCall } from './checks/someone-is-on-call.step.ts';
 import { handler as vacuumTables } from './database/vacuum-tables.step.ts';
+import { handler as readDatabaseHourly } from './metrics/read-database-hourly.step.ts';
+import { handler as readDatabase } from './metrics/read-database.step.ts';
+import { handler as readPlatformHourly } from './metrics/read-platform-hourly.step.ts';
+import { handler as readPlatform } from './metrics/read-platform.step.ts';
+import { handler as rollUpWeeks } from './metrics/roll-up-weeks.step.ts';
 import { handler as writeReport } from './reports/write-report.step.ts';
 import { handler as undoAws } from './undo/aws.step.ts';
 import { handler as undoDatabase } from './undo/database.step.ts';
@@ -24,6 +29,11 @@ export const steps = {
   'checks/dependencies-answer': dependenciesAnswer,
   'checks/someone-is-on-call': someoneIsOnCall,
   'database/vacuum-tables': vacuumTables,
+  'metrics/read-database': readDatabase,
+  'metrics/read-database-hourly': readDatabaseHourly,
+  'metrics/read-platform': readPlatform,
+  'metrics/read-platform-hourly': readPlatformHourly,
+  'metrics/roll-up-weeks': rollUpWeeks,
   'reports/write-report': writeReport,
   'undo/aws': undoAws,
   'undo/database': undoDatabase,

@@ -10,6 +10,7 @@ import { Dashboard } from './constructs/dashboard.ts';
 import { Machines } from './constructs/machines.ts';
 import { Notices } from './constructs/notices.ts';
 import { Review } from './constructs/review.ts';
+import { Readings } from './constructs/readings.ts';
 import { Steps } from './constructs/steps.ts';
 import { Windows } from './constructs/windows.ts';
 import type { DataStack } from './data-stack.ts';
@@ -67,6 +68,13 @@ export class AutomationStack extends Stack {
     new Alarms(this, 'Alarms', { names, topic: notices.topic });
     new Dashboard(this, 'Dashboard', { names });
     new Review(this, 'Review', { names, topic: notices.topic });
+
+    new Readings(this, 'Readings', {
+      configuration,
+      names,
+      database: functions.get('metrics/read-database-hourly'),
+      platform: functions.get('metrics/read-platform-hourly'),
+    });
 
     for (const step of Object.keys(steps) as StepName[]) machines.node.addDependency(functions.get(step));
   }

@@ -153,5 +153,14 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     services: ['s3'],
   }),
 
+  // Numbers over time and how runs came out: what the record of one run does not hold.
+  series: ({ names: { tableArn } }) => ({
+    statements: [items(tableArn, 'METRIC', 'SUMMARY')],
+    services: ['dynamodb'],
+  }),
+
+  // Reading a metric takes no resource.
+  cloudwatch: () => ({ statements: [allow(['cloudwatch:GetMetricStatistics'], ['*'])], services: ['monitoring'] }),
+
   internet: () => ({ statements: [], services: [] }),
 };

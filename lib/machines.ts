@@ -158,7 +158,10 @@ export function entriesOf({ step, per }: PlannedStep, configuration: Configurati
 }
 
 /** What the configuration says for a step: its own settings, and for the checks what stands elsewhere in the file. */
-function settingsOf(step: StepName, { steps: settings, thresholds, roster, dependencies }: Configuration): unknown {
+function settingsOf(
+  step: StepName,
+  { steps: settings, thresholds, roster, dependencies, metrics, record }: Configuration,
+): unknown {
   const own = (settings[step] ?? {}) as Record<string, unknown>;
   switch (step) {
     case 'checks/backup-is-fresh':
@@ -167,6 +170,11 @@ function settingsOf(step: StepName, { steps: settings, thresholds, roster, depen
       return { roster, ...own };
     case 'checks/dependencies-answer':
       return { dependencies, ...own };
+    case 'metrics/read-platform':
+      return { metrics, keepDays: record.retentionDays, ...own };
+    case 'metrics/read-database':
+    case 'metrics/roll-up-weeks':
+      return { keepDays: record.retentionDays, ...own };
     default:
       return own;
   }

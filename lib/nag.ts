@@ -13,7 +13,7 @@ export function check(app: App, configurations: Configuration[]): void {
 
   wildcard(
     '*',
-    'X-Ray, the delivery of logs and the network interfaces of functions take no resource in their permissions.',
+    'X-Ray, the delivery of logs, the network interfaces of functions and reading metrics take no resource in their permissions.',
   );
   validations.acknowledge({
     id: 'AwsSolutions::AwsSolutions-SQS3',

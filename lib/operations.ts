@@ -18,6 +18,14 @@ export const operations = {
     comment: 'Vacuums and analyses the tables that need it, worst first (D5).',
     steps: [{ step: 'database/vacuum-tables', per: 'database' }],
   },
+  metric_aggregation: {
+    comment: 'Reads the numbers of databases and platform and rolls them up per day and week, for the trends (O1).',
+    steps: [
+      { step: 'metrics/read-database', per: 'database' },
+      { step: 'metrics/read-platform' },
+      { step: 'metrics/roll-up-weeks' },
+    ],
+  },
 } satisfies Record<string, Operation>;
 export type OperationName = keyof typeof operations;
 

@@ -13,6 +13,12 @@ export interface LocalSystems {
 }
 
 export const backupsBucket = 'novacron-backups-local';
+/** A metric of the platform that somebody writes, and one that nobody does. */
+export const queueLength = { namespace: 'NovaCron', metricName: 'QueueLength' };
+const metrics = [
+  { name: 'queue_length', ...queueLength, statistic: 'Maximum' },
+  { name: 'api_errors', namespace: 'NovaCron', metricName: 'ApiErrors', statistic: 'Sum' },
+];
 /** Alarms that the window mutes while it works. */
 export const alarmNames = ['novacron-database-latency', 'novacron-replication-lag'];
 
@@ -53,6 +59,7 @@ export async function writeLocalConfiguration(
       },
     ],
     dependencies: [{ name: 'aws', url: dependency, timeoutSeconds: 5 }],
+    metrics,
     alarms: { mute: alarmNames },
     steps: { 'database/vacuum-tables': { minDeadTuples: 1_000 } },
   };

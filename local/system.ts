@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { CloudWatchClient, PutMetricAlarmCommand } from '@aws-sdk/client-cloudwatch';
+import { CloudWatchClient, PutMetricAlarmCommand, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { execa } from 'execa';
@@ -9,7 +9,7 @@ import pg from 'pg';
 import { bootstrap, deploy, type Deployment } from './aws/cdk.ts';
 import { startEmulator, type Emulator } from './aws/emulator.ts';
 import { checkout } from './bare/cache.mjs';
-import { alarmNames, backupsBucket, writeLocalConfiguration } from './environment.ts';
+import { alarmNames, backupsBucket, queueLength, writeLocalConfiguration } from './environment.ts';
 import { ownFolder, removeFolder } from './folder.ts';
 import { seedNovacron } from './novacron/seed.ts';
 import { startCluster, type Cluster } from './postgres/cluster.ts';
@@ -86,6 +86,7 @@ export async function startSystem({ rows, waitScale, configure, say, signal }: S
       makeDatabase(cluster, { rows, passwords, say }).then(() => makeBackup(emulator, cluster)),
       synthesize(config, assembly, signal).then(() => bootstrap(emulator, { signal })),
       makeAlarms(emulator),
+      makeMetric(emulator),
     ]);
 
     begin('Deploying with the CDK');
@@ -221,6 +222,18 @@ async function makeAlarms(emulator: Emulator): Promise<void> {
         ComparisonOperator: 'GreaterThanThreshold',
       }),
     );
+}
+
+/** What NovaCron's queue would have reported of the last two days, once an hour. */
+async function makeMetric(emulator: Emulator): Promise<void> {
+  const client = new CloudWatchClient(clientSettings(emulator));
+  const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000;
+  const MetricData = Array.from({ length: 48 }, (_, ago) => ({
+    MetricName: queueLength.metricName,
+    Timestamp: new Date(hour - ago * 3_600_000),
+    Value: Math.round(60 + 50 * Math.sin((hour / 3_600_000 - ago) / 4)),
+  }));
+  await client.send(new PutMetricDataCommand({ Namespace: queueLength.namespace, MetricData }));
 }
 
 /** For SDK clients of this process; those of child processes read the emulator's environment. */

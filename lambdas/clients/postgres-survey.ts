@@ -85,7 +85,7 @@ export interface Survey {
 }
 
 /** One locked table must not hang all: short waits, and no size is asked of a table under ACCESS EXCLUSIVE. */
-const limits = { statement_timeout: '10s', lock_timeout: '300ms', work_mem: '64MB' };
+export const limits = { statement_timeout: '10s', lock_timeout: '300ms', work_mem: '64MB' };
 
 /** The facts for VACUUM, in one snapshot that never waits for a locked table. */
 export async function survey(session: Session): Promise<Survey> {

@@ -2,6 +2,7 @@ import type { Client, Opening } from '../framework/client.ts';
 import { StepError } from '../framework/errors.ts';
 import type { Change } from '../framework/result.ts';
 import { type Backend, type Ended, endSessions, predecessor } from './postgres-backends.ts';
+import { type DatabaseNumbers, numbers } from './postgres-numbers.ts';
 import { Session } from './postgres-session.ts';
 import { findConnection } from './postgres-settings.ts';
 import type { VacuumOptions } from './postgres-statements.ts';
@@ -14,6 +15,8 @@ export interface Postgres {
   readonly systemIdentifier: string;
   /** What the rules decide from; never waits for a locked table. */
   survey(): Promise<Survey>;
+  /** What is measured over time; as quick, and reads only. */
+  numbers(): Promise<DatabaseNumbers>;
   /**
    * Vacuums the table with this oid and measures it before and after (`deadTuples`, `bytes`, `xidAge`).
    * @throws StepError `Refused` without the right to, `Retryable` when the table is locked, gone or the time is up.
@@ -39,6 +42,7 @@ export const postgres: Client<Postgres> = {
       return {
         systemIdentifier,
         survey: () => survey(session),
+        numbers: () => numbers(session),
         vacuum: (oid, options) => vacuum(session, oid, options),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),

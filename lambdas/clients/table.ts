@@ -15,6 +15,8 @@ export interface Table {
   get(key: Key): Promise<Record<string, unknown> | undefined>;
   /** All items of a partition whose sort key begins so, in key order. */
   query(pk: string, prefix?: string): Promise<Record<string, unknown>[]>;
+  /** All items of a partition from one sort key to another, both included, in key order. */
+  range(pk: string, from: string, to: string): Promise<Record<string, unknown>[]>;
   /** All of them or none. False where a condition did not hold, and then nothing was written. */
   write(writes: Write[]): Promise<boolean>;
   /** Adds one to a number and answers it; undefined where the condition did not hold. */
@@ -46,29 +48,36 @@ const attempts = 8;
 /** The run table on a given connection. */
 export async function tableOn(client: DynamoDBDocumentClient, TableName: string): Promise<Table> {
   const { GetCommand, QueryCommand, TransactWriteCommand, UpdateCommand } = await import('@aws-sdk/lib-dynamodb');
+  /** Every page of an answer. */
+  const all = async (KeyConditionExpression: string, ExpressionAttributeValues: Record<string, string>) => {
+    const items: Record<string, unknown>[] = [];
+    let ExclusiveStartKey: Record<string, unknown> | undefined;
+    do {
+      const page = await client.send(
+        new QueryCommand({
+          TableName,
+          ConsistentRead: true,
+          KeyConditionExpression,
+          ExpressionAttributeValues,
+          ExclusiveStartKey,
+        }),
+      );
+      items.push(...(page.Items ?? []));
+      ExclusiveStartKey = page.LastEvaluatedKey;
+    } while (ExclusiveStartKey);
+    return items;
+  };
   return {
     async get(Key) {
       return (await client.send(new GetCommand({ TableName, Key, ConsistentRead: true }))).Item;
     },
 
-    async query(pk, prefix = '') {
-      const items: Record<string, unknown>[] = [];
-      let from: Record<string, unknown> | undefined;
-      do {
-        const page = await client.send(
-          new QueryCommand({
-            TableName,
-            ConsistentRead: true,
-            KeyConditionExpression: prefix ? 'pk = :pk and begins_with(sk, :prefix)' : 'pk = :pk',
-            ExpressionAttributeValues: prefix ? { ':pk': pk, ':prefix': prefix } : { ':pk': pk },
-            ExclusiveStartKey: from,
-          }),
-        );
-        items.push(...(page.Items ?? []));
-        from = page.LastEvaluatedKey;
-      } while (from);
-      return items;
-    },
+    query: (pk, prefix = '') =>
+      prefix
+        ? all('pk = :pk and begins_with(sk, :prefix)', { ':pk': pk, ':prefix': prefix })
+        : all('pk = :pk', { ':pk': pk }),
+
+    range: (pk, from, to) => all('pk = :pk and sk between :from and :to', { ':pk': pk, ':from': from, ':to': to }),
 
     async write(writes) {
       const TransactItems = writes.map((write) =>

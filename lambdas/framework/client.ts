@@ -12,6 +12,8 @@ export type Capability =
   | 'calendar'
   | 'outbox'
   | 'feed'
+  | 'series'
+  | 'cloudwatch'
   | 'internet';
 
 /** What a client is told when a step opens it. */

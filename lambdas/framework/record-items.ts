@@ -1,3 +1,4 @@
+import type { Period, RunSummary } from '../clients/series.ts';
 import type { Change, Finding, Numbers } from './result.ts';
 import type { Run } from './run.ts';
 
@@ -67,4 +68,12 @@ export interface RunRecord {
   items: ItemItem[];
   ledger: LedgerItem[];
   notices: NoticeItem[];
+  /** What was before: earlier runs of its window and numbers over time, where the report was written with them. */
+  trends?: Trends;
+}
+
+/** Earlier runs of the same window, this one the last, and the days of each target, each in their order. */
+export interface Trends {
+  runs: RunSummary[];
+  days: Period[];
 }

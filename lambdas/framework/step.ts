@@ -66,7 +66,7 @@ export interface StandaloneSpec<I extends z.ZodType, C extends Clients, A extend
   run(input: z.output<I>, context: Opened<C> & Standalone): Promise<z.input<A>>;
 }
 /** What a standalone function is handed beside its clients: there is no run around it. */
-export type Standalone = Pick<Context, 'table' | 'deadline' | 'signal'>;
+export type Standalone = Pick<Context, 'table' | 'deadline' | 'signal' | 'target'>;
 
 type Handler = (event: unknown, invocation: Invocation) => Promise<unknown>;
 
@@ -116,10 +116,16 @@ export function step<I extends z.ZodType, C extends Clients>(spec: StepSpec<I, C
 
 /** A function that works outside of any run's state: it opens runs, watches them, or begins to close them. */
 export function standalone<I extends z.ZodType, C extends Clients, A extends z.ZodType>(spec: StandaloneSpec<I, C, A>) {
-  const event = z.strictObject({ input: spec.input });
-  const work = async ({ event: { input }, clients, table, deadline, stop }: Gathered) =>
+  const event = z.strictObject({ target: z.string().optional(), input: spec.input });
+  const work = async ({ event: { target, input }, clients, table, deadline, stop }: Gathered) =>
     spec.answer.parse(
-      await spec.run(input as z.output<I>, { ...(clients as Opened<C>), table, deadline, signal: stop.signal }),
+      await spec.run(input as z.output<I>, {
+        ...(clients as Opened<C>),
+        target,
+        table,
+        deadline,
+        signal: stop.signal,
+      }),
     );
   const handler = wrap([checked(event), opened(), limited(), equipped(spec.uses)], work);
   return Object.assign(handler, { kind: 'standalone' as const, spec, event, answer: spec.answer as z.ZodType });

@@ -91,19 +91,23 @@ const suffixes: [RegExp, Unit][] = [
   [/(share|ratio)$/i, { kind: 'share', factor: 1 }],
 ];
 
+/** A rate is measured in the unit of what it counts: `tempFileBytesPerHour`. */
+const perHour = /PerHour$/;
+
 export const unitOf = (name: string): Unit =>
-  suffixes.find(([suffix]) => suffix.test(name))?.[1] ?? { kind: 'count', factor: 1 };
+  suffixes.find(([suffix]) => suffix.test(name.replace(perHour, '')))?.[1] ?? { kind: 'count', factor: 1 };
 
 /** A named number's name in words, without the unit that its value shows: `ageHours` is `age`, `tableBytes` is `table size`. */
 export function nameOf(name: string): string {
+  if (perHour.test(name)) return `${nameOf(name.replace(perHour, ''))} an hour`;
   const { kind } = unitOf(name);
   const suffix = suffixes.find(([pattern]) => pattern.test(name))?.[0];
   const stem = suffix && kind !== 'share' ? name.replace(suffix, '') : name;
   const said = stem
     .replaceAll(/([a-z0-9])([A-Z])/g, (_, end: string, start: string) => `${end} ${start.toLowerCase()}`)
-    .replaceAll('_', ' ')
+    .replaceAll(/[_-]/g, ' ')
     .trim();
-  if (kind === 'bytes') return said === '' ? 'size' : said.endsWith('ed') ? said : `${said} size`;
+  if (kind === 'bytes') return said === '' ? 'size' : /(ed|lag)$/.test(said) ? said : `${said} size`;
   return said || 'time';
 }
 

@@ -57,6 +57,9 @@ const statuses: Record<RunOutcome, Status> = {
   cancelled: { tone: 'warn', word: 'Cancelled' },
 };
 
+/** An outcome in a word. */
+export const statusOfOutcome = (outcome: RunOutcome): Status => statuses[outcome];
+
 export function statusOf(run: Run): Status {
   const outcome = outcomeOf(run);
   return outcome ? statuses[outcome] : { tone: 'quiet', word: 'Running' };

@@ -96,6 +96,20 @@ figcaption b::first-letter { text-transform: uppercase; }
 .plot svg { display: block; max-width: 100%; height: auto; }
 .plot.narrow { display: none; }
 
+.panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); gap: 1.4rem 1.75rem; margin: 1rem 0 0.8rem; }
+.trends h3 { margin: 2rem 0 0; }
+.trend { margin: 0; display: flex; flex-direction: column; justify-content: space-between; }
+.trend figcaption { gap: 0 0.7rem; font-size: 0.87rem; }
+.trend .latest { margin-left: auto; }
+.trend figcaption .quiet { width: 100%; font-size: 0.95em; }
+.trend svg { display: block; width: 100%; height: auto; }
+.keys { display: flex; flex-wrap: wrap; gap: 0.2rem 1.5rem; max-width: none; }
+.key.tone::before { background: var(--quiet); } .key.good::before { background: var(--good); } .key.warn::before { background: var(--warn); } .key.bad::before { background: var(--bad); }
+.key.mean::before { background: var(--after); height: 2px; vertical-align: 0.28em; }
+.key.open::before { background: var(--paper); border: 1.5px solid var(--after); border-radius: 50%; width: 0.6em; height: 0.6em; }
+.key.gap::before { background: var(--quiet-soft); border: 1px solid var(--rule); }
+summary { cursor: pointer; color: var(--link); margin: 0.5rem 0; }
+
 .timeline { font-size: 0.9rem; }
 .timeline ol { list-style: none; margin: 0; padding: 0; border-bottom: 1px solid var(--rule); }
 .timeline li { display: grid; grid-template-columns: 16rem 1fr; align-items: center; border-top: 1px solid var(--rule); }

@@ -170,6 +170,7 @@ export const pageTemplate = `<!doctype html>
   </table>
 </section>
 <% } %>
+<% if (it.report.trends) { %><%~ include('@trends', { trends: it.report.trends, svg: it.svg }) %><% } %>
 </main>
 <footer><p>Written <%= it.report.writtenAt %> from the record of run <%= it.report.id %>. All times are UTC.</p></footer>
 </body>

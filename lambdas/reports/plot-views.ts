@@ -35,7 +35,7 @@ const scales: Record<string, [number, string][]> = {
 };
 
 /** One unit for a whole axis: the largest of which the largest value has at least one. */
-function scaleOf(name: string, largest: number): [number, string] {
+export function scaleOf(name: string, largest: number): [number, string] {
   const { kind, factor } = unitOf(name);
   const known = scales[kind] ?? [];
   const [divisor, unit] = known.find(([size]) => largest * factor >= size) ?? known.at(-1) ?? [1, ''];

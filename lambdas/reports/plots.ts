@@ -77,11 +77,14 @@ function beforeAndAfter({ points, unit }: PlotView, width: number): TopLevelSpec
   };
 }
 
-/** A plot as static SVG of that many pixels, without scripts and without references to anything outside itself. */
-export async function plotSvg(plot: PlotView, width: number): Promise<string> {
+/** Before and after, in that many pixels. */
+export const plotSvg = (plot: PlotView, width: number): Promise<string> => svgOf(beforeAndAfter(plot, width));
+
+/** A plot as static SVG, without scripts and without references to anything outside itself. */
+export async function svgOf(spec: TopLevelSpec): Promise<string> {
   // Loaded here, so that reading the registry of steps does not load a drawing library.
   const [vega, vegaLite] = await Promise.all([import('vega'), import('vega-lite')]);
-  const view = new vega.View(vega.parse(vegaLite.compile(beforeAndAfter(plot, width)).spec), { renderer: 'none' });
+  const view = new vega.View(vega.parse(vegaLite.compile(spec).spec), { renderer: 'none' });
   try {
     return await view.toSVG();
   } finally {

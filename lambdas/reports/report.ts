@@ -20,6 +20,7 @@ import { nextSteps, type NextStep } from './next-steps.ts';
 import { checkStatus, effectStatus } from './statuses.ts';
 import { operationsOf, stepName, type Fact, type OperationView } from './step-views.ts';
 import { timelineOf, workEnd, type Timeline } from './timeline.ts';
+import { trendsOf, type TrendsView } from './trends.ts';
 
 /** A number at the top of the page. */
 export interface Figure {
@@ -68,12 +69,15 @@ export interface Report {
   findings: FindingView[];
   effects: EffectView[];
   timeline: Timeline;
+  /** Absent where nothing is known of earlier. */
+  trends?: TrendsView;
   writtenAt: string;
 }
 
 /** The report on a run. `now` stands for its end while it has none. */
 export function reportOf(record: RunRecord, now: Date): Report {
   const { run } = record;
+  const trends = trendsOf(record);
   const findings = findingsOf(record);
   return {
     title: `${capital(titleOf(run))}, ${day(run.occurrence ?? run.openedAt)}`,
@@ -91,6 +95,7 @@ export function reportOf(record: RunRecord, now: Date): Report {
     findings,
     effects: record.ledger.toSorted((one, other) => one.seq - other.seq).map(effectOf),
     timeline: timelineOf(record, now),
+    ...(trends && { trends }),
     writtenAt: now.toISOString(),
   };
 }

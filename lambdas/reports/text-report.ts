@@ -1,6 +1,7 @@
 import { count } from './format.ts';
 import { checklistInWords, type Report } from './report.ts';
 import type { ChangeView, ItemView, StepView } from './step-views.ts';
+import type { TrendsView } from './trends.ts';
 
 const columns = 80;
 
@@ -51,6 +52,25 @@ function step({ name, target, status, reason, forecast, numbers, items, omitted 
   return lines;
 }
 
+/** Runs that the text lists; the page has them all. */
+const runsListed = 14;
+
+function trends({ says, runs, targets }: TrendsView): string[] {
+  const lines = [...section('Trends'), ...says.map((sentence) => wrapped(sentence))];
+  if (runs.length > 0) lines.push('', row('Run', 'took', 'done', 'left', 'failed', 'x forecast', 'outcome'));
+  for (const { date, took, done, left, failed, ratio, status } of runs.slice(-runsListed).reverse())
+    lines.push(row(date, took, count(done), count(left), count(failed), ratio?.toFixed(2) ?? '-', status.word));
+  for (const { name, numbers, says } of targets) {
+    lines.push('', name);
+    for (const { name, latest, says } of numbers) lines.push(wrapped(`${name} ${latest}; ${says}`, '  ', '    '));
+    lines.push(...says.map((sentence) => wrapped(sentence, '  ')));
+  }
+  return lines;
+}
+
+const row = (run: string, took: string, done: string, left: string, failed: string, ratio: string, outcome: string) =>
+  `${run.padEnd(13)}${took.padStart(13)}${done.padStart(7)}${left.padStart(6)}${failed.padStart(8)}${ratio.padStart(12)}  ${outcome}`;
+
 /** The report as plain text of 80 columns; its first line says what happened. */
 export function textReport(report: Report): string {
   const width = Math.max(...report.facts.map(({ label }) => label.length)) + 2;
@@ -95,5 +115,6 @@ export function textReport(report: Report): string {
     lines.push(wrapped(`[${status.word}] ${what}, ${target}: ${before} -> ${after} (${at})`, '', '  '));
     if (note) lines.push(wrapped(note, '  '));
   }
+  if (report.trends) lines.push(...trends(report.trends));
   return `${lines.join('\n')}\n`;
 }

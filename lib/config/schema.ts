@@ -136,6 +136,18 @@ const Freeze = z
     ),
   );
 
+/** A metric of CloudWatch that is kept over time. Its unit shows by the end of its name, as in queue_age_seconds. */
+const PlatformMetric = z.strictObject({
+  name: Name,
+  namespace: z
+    .string()
+    .regex(/^[^:][\w./#:-]{0,254}$/)
+    .describe('a namespace of CloudWatch, such as AWS/SQS'),
+  metricName: z.string().min(1).max(255).describe('the name of a metric in CloudWatch'),
+  dimensions: z.record(z.string().min(1).max(255), z.string().min(1).max(1_024)).default({}),
+  statistic: z.enum(['Average', 'Sum', 'Minimum', 'Maximum', 'SampleCount']).default('Average'),
+});
+
 /** Addresses that hear of every window. In production somebody must. */
 function addresses(environment: Environment) {
   const emails = z.array(Email).check(unique((email) => email));
@@ -171,6 +183,12 @@ export function environmentSchema(environment: Environment, stepSettings: StepSe
         .default([])
         .check(unique((name) => name)),
       thresholds: z.strictObject({ backupAgeHours: z.number().positive().max(8760).default(24) }).prefault({}),
+      metrics: z
+        .array(PlatformMetric)
+        .max(50)
+        .describe('a list of at most 50 metrics: each is read once an hour')
+        .default([])
+        .check(unique(({ name }) => name, ['name'])),
       alarms: z
         .strictObject({
           mute: z

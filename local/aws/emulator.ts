@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, open, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { access, mkdir, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -49,6 +49,8 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   });
   const { folder } = options;
   await mkdir(join(folder, 'tmp'), { recursive: true });
+  // Code and the workers that run it lie below: a package.json further up, say in /tmp, must not decide what kind of module they are.
+  await writeFile(join(folder, 'tmp', 'package.json'), '{}');
   const logFile = options.log ?? join(folder, 'emulator.log');
   const log = await open(logFile, 'a');
 

@@ -4,7 +4,6 @@ import {
   GetAlarmMuteRuleCommand,
   PutAlarmMuteRuleCommand,
 } from '@aws-sdk/client-cloudwatch';
-import { InvokeCommand } from '@aws-sdk/client-lambda';
 import { ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StepName } from '../../lambdas/registry.ts';
@@ -201,15 +200,6 @@ describe('W17: alarms are muted while a run lives, and only then', () => {
     const [rule] = await muteRules(production);
     return { gate, execution, rule: rule! };
   };
-  const watch = async () => {
-    const answer = await production.lambda.send(
-      new InvokeCommand({
-        FunctionName: production.names.functionName('windows/watch'),
-        Payload: JSON.stringify({ input: { environment: 'production' } }),
-      }),
-    );
-    return JSON.parse(Buffer.from(answer.Payload!).toString()) as unknown;
-  };
 
   it('they are there while it works, and gone at the end', async () => {
     const { gate, execution, rule } = await held('lives a while');
@@ -226,7 +216,7 @@ describe('W17: alarms are muted while a run lives, and only then', () => {
     const theirs = { AlarmNames: ['novacron-replication-lag'] };
     const { Rule } = await ruleOf(rule);
     await production.cloudwatch.send(new PutAlarmMuteRuleCommand({ Name: rule, Rule, MuteTargets: theirs }));
-    expect(await watch()).toMatchObject({ did: 'extended' });
+    expect(await production.watch()).toMatchObject({ did: 'extended' });
     expect((await ruleOf(rule)).MuteTargets).toMatchObject(theirs);
     await gate.open();
     await isClosed(production, execution);

@@ -1,10 +1,10 @@
 import { DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
-import { ListTargetsByRuleCommand } from '@aws-sdk/client-eventbridge';
 import { InvokeCommand } from '@aws-sdk/client-lambda';
 import { ListExecutionsCommand } from '@aws-sdk/client-sfn';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keys } from '../../lambdas/framework/keys.ts';
+import { seriesOn } from '../../lambdas/clients/series.ts';
 import { reportKeys } from '../../lambdas/reports/report-keys.ts';
 import { MaintenanceEvent } from '../../lambdas/windows/notices.ts';
 import { alarmNamesOf } from '../../lib/constructs/alarms.ts';
@@ -23,7 +23,7 @@ describe('the weekly window, started by hand', () => {
     const run = await production.run(execution);
     expect({ status: ended.status, because: run?.because, cause: ended.cause }).toEqual({
       status: 'SUCCEEDED',
-      because: 'all is done: database_optimization',
+      because: 'all is done: database_optimization, metric_aggregation',
       cause: undefined,
     });
     expect(run).toMatchObject({ state: 'closed', outcome: 'done', window: 'weekly', startedBy: 'hand', dryRun: false });
@@ -59,17 +59,41 @@ describe('what watches over it', () => {
   });
 
   it('W14: the watch accounts for the windows of a week in which it was away, as its own role lets it', async () => {
-    const { events, lambda, names, table } = production;
+    const { table } = production;
     const key = keys.accounted('production');
     const weekAgo = new Date(Date.now() - 8 * 86_400_000).toISOString();
     await table.write([{ Put: { Item: { ...key, windows: { 'weekly 0 2 * * SUN': weekAgo } } } }]);
 
-    const { Targets } = await events.send(new ListTargetsByRuleCommand({ Rule: `${names.prefix}-watch` }));
-    const { FunctionError, Payload } = await lambda.send(
-      new InvokeCommand({ FunctionName: names.functionName('windows/watch'), Payload: Targets![0]!.Input }),
-    );
-    expect(FunctionError, Buffer.from(Payload!).toString()).toBeUndefined();
+    await production.watch();
     const accounted = (await table.get(key))?.['windows'] as Record<string, string>;
     expect(accounted['weekly 0 2 * * SUN']! > weekAgo).toBe(true);
+  });
+});
+
+describe('what is kept over time', () => {
+  it('O1: leaves the numbers of its day and its own summary for the trends, and the reading between windows adds to them', async () => {
+    const series = seriesOn(production.table);
+    const always = [new Date(0), new Date('2100-01-01')] as const;
+    expect(await series.summaries('production', ...always)).toMatchObject([{ window: 'weekly', outcome: 'done' }]);
+
+    const targets = async (kind: 'DAY' | 'WEEK') =>
+      new Set((await series.periods('production', kind, '2000', '2100')).map(({ target }) => target));
+    expect(await targets('DAY')).toEqual(new Set(['Platform', 'novacron']));
+    expect(await targets('WEEK')).toEqual(new Set(['Platform', 'novacron']));
+
+    const input = { environment: 'production', keepDays: 400 };
+    for (const [step, event, answer] of [
+      [
+        'metrics/read-database-hourly',
+        { target: 'novacron', input },
+        { numbers: expect.objectContaining({ standbys: 1 }) },
+      ],
+      ['metrics/read-platform-hourly', { input: { ...input, metrics: [] } }, { days: 0, gaps: [] }],
+    ] as const) {
+      const { FunctionError, Payload } = await production.lambda.send(
+        new InvokeCommand({ FunctionName: production.names.functionName(step), Payload: JSON.stringify(event) }),
+      );
+      expect([step, FunctionError, JSON.parse(Payload!.transformToString())]).toEqual([step, undefined, answer]);
+    }
   });
 });

@@ -8,7 +8,7 @@ import { dailyWindows, eventTime, fullMinute } from '../support/daily-windows.ts
 import { startDependency, type Dependency } from '../support/dependency.ts';
 import { eventually, startProduction, type Production } from '../support/production.ts';
 
-/** All three list database_optimization, which is the only operation there is. */
+/** All three list database_optimization. */
 // Not long ago even where the machine takes a minute to start it all: a contained window waits for two minutes only.
 const opens = fullMinute(0, Date.now() + 15_000);
 const windows = {

@@ -39,6 +39,7 @@ const actions: Record<string, string[]> = {
   paginateListObjectsV2: ['s3:ListBucket'],
   PutAlarmMuteRuleCommand: ['cloudwatch:PutAlarmMuteRule'],
   GetAlarmMuteRuleCommand: ['cloudwatch:GetAlarmMuteRule'],
+  GetMetricStatisticsCommand: ['cloudwatch:GetMetricStatistics'],
   DeleteAlarmMuteRuleCommand: ['cloudwatch:DeleteAlarmMuteRule'],
 };
 
@@ -69,7 +70,7 @@ describe.each(Object.keys(steps) as StepName[])('the role of %s', (step) => {
     expect([...new Set(granted.filter((action) => !around.test(action)))].sort()).toEqual([...new Set(needed)].sort());
   });
 
-  it('reaches the run table by key: its own record, and lease, occurrences and outbox only with the client for them', () => {
+  it('reaches the run table by key: its own record, and lease, occurrences, outbox and what is kept over time only with the client for them', () => {
     const uses = (capability: string) => Object.values(steps[step].spec.uses).some(({ needs }) => needs === capability);
     const keys = statementsOf(automation, names.functionName(step))
       .filter(({ Action }) => Action.includes('dynamodb:PutItem'))
@@ -82,6 +83,7 @@ describe.each(Object.keys(steps) as StepName[])('the role of %s', (step) => {
       leading('RUN', 'HISTORY'),
       ...(uses('lease') ? [leading('LEASE', 'OCCURRENCE', 'RUN')] : []),
       ...(uses('outbox') ? [leading('NOTICE')] : []),
+      ...(uses('series') ? [leading('METRIC', 'SUMMARY')] : []),
     ]);
   });
 });

@@ -1,8 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
-import { EventBridgeClient, PutRuleCommand, PutTargetsCommand } from '@aws-sdk/client-eventbridge';
-import { LambdaClient } from '@aws-sdk/client-lambda';
+import {
+  EventBridgeClient,
+  ListTargetsByRuleCommand,
+  PutRuleCommand,
+  PutTargetsCommand,
+} from '@aws-sdk/client-eventbridge';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
 import {
   DescribeExecutionCommand,
@@ -47,6 +52,8 @@ export interface Production extends System {
   lease(): Promise<Lease>;
   /** Waits until nobody holds the lease; answers how many milliseconds that took. */
   leaseIsFree(seconds?: number): Promise<number>;
+  /** Calls windows/watch as its rule does; throws what it throws. */
+  watch(): Promise<unknown>;
   /** What came over the topic and over the event bus since the last look. */
   notices(): Promise<{ mails: SentNotice[]; events: Record<string, unknown>[] }>;
 }
@@ -58,6 +65,7 @@ export async function startProduction(options: Partial<SystemOptions> = {}): Pro
   const names = namesOf({ environment: 'production', account: emulator.account, region: emulator.region });
   const sfn = new SFNClient(settings);
   const events = new EventBridgeClient(settings);
+  const lambda = new LambdaClient(settings);
   const table = await tableOn(
     DynamoDBDocumentClient.from(new DynamoDBClient(settings), { marshallOptions: { removeUndefinedValues: true } }),
     names.table,
@@ -72,7 +80,7 @@ export async function startProduction(options: Partial<SystemOptions> = {}): Pro
     table,
     sfn,
     events,
-    lambda: new LambdaClient(settings),
+    lambda,
     s3: new S3Client({ ...settings, forcePathStyle: true }),
     cloudwatch: new CloudWatchClient(settings),
     async start(input, { machine = 'window', name } = {}) {
@@ -103,6 +111,14 @@ export async function startProduction(options: Partial<SystemOptions> = {}): Pro
         `the lease is not free after ${seconds} s`,
       );
       return Date.now() - began;
+    },
+    async watch() {
+      const { Targets } = await events.send(new ListTargetsByRuleCommand({ Rule: `${names.prefix}-watch` }));
+      const FunctionName = names.functionName('windows/watch');
+      const called = await lambda.send(new InvokeCommand({ FunctionName, Payload: Targets![0]!.Input }));
+      const answer = Buffer.from(called.Payload!).toString();
+      if (called.FunctionError) throw new Error(answer);
+      return JSON.parse(answer) as unknown;
     },
     notices: inbox,
   };

@@ -10,7 +10,7 @@ import { loadConfiguration } from '../../../lib/config/load.ts';
 import { ConfigurationError, type Mistake } from '../../../lib/config/mistake.ts';
 import { environments, type Environment } from '../../../lib/config/schema.ts';
 
-const operations = ['database_optimization', 'cache_cleanup'];
+const operations = ['database_optimization', 'cache_cleanup', 'metric_aggregation'];
 const stepSettings = {
   'database/vacuum-tables': z.strictObject({
     minDeadTuples: z.int().positive().default(10_000),
@@ -73,7 +73,7 @@ describe('the shipped configuration', () => {
     expect(mistakesOf('config', environment)).toEqual([]);
   });
 
-  it('W1: runs database_optimization on Sunday 02:00-04:00 UTC in production, with notice 24 hours ahead', () => {
+  it('W1: runs database_optimization and metric_aggregation on Sunday 02:00-04:00 UTC in production, with notice 24 hours ahead', () => {
     const { windows } = loadConfiguration({ folder: 'config', environment: 'production', operations, stepSettings });
     expect(windows).toEqual([
       {
@@ -82,7 +82,7 @@ describe('the shipped configuration', () => {
         eventBridge: 'cron(0 2 ? * SUN *)',
         minutes: 120,
         notice: { hours: 24 },
-        operations: ['database_optimization'],
+        operations: ['database_optimization', 'metric_aggregation'],
       },
     ]);
   });
@@ -117,7 +117,7 @@ describe('the shipped configuration', () => {
   it('W7: an operation is taken into a window by one line', () => {
     const folder = edited('windows.yaml', ['# - cache_cleanup', '- cache_cleanup']);
     const { windows } = loadConfiguration({ folder, environment: 'production', operations, stepSettings });
-    expect(windows[0]!.operations).toEqual(['database_optimization', 'cache_cleanup']);
+    expect(windows[0]!.operations).toEqual(['database_optimization', 'cache_cleanup', 'metric_aggregation']);
   });
 });
 
@@ -130,7 +130,7 @@ describe('W7: a mistake is told with its file, line, field, what was found and w
         line: lineOf(folder, 'windows.yaml', 'database_optimisation'),
         field: 'maintenance_windows.production.weekly.operations[0]',
         found: '"database_optimisation"',
-        allowed: 'one of database_optimization, cache_cleanup',
+        allowed: 'one of database_optimization, cache_cleanup, metric_aggregation',
         nearest: 'database_optimization',
       },
     ]);
@@ -201,8 +201,32 @@ describe('W7: a mistake is told with its file, line, field, what was found and w
     [
       'a window without operations',
       'windows.yaml',
-      ['        - database_optimization', ''],
+      [
+        '        - database_optimization\n        # - cache_cleanup\n        # - log_rotation\n        - metric_aggregation\n',
+        '',
+      ],
       { field: 'maintenance_windows.production.weekly.operations', found: 'nothing', allowed: 'a list of at least 1' },
+    ],
+    [
+      'O1: a metric with a statistic that there is not',
+      'production.yaml',
+      ['metrics: []', 'metrics:\n  - { name: queue, namespace: AWS/SQS, metricName: Age, statistic: p99 }'],
+      { field: 'metrics[0].statistic', found: '"p99"', allowed: expect.stringContaining('Average') },
+    ],
+    [
+      'O1: a metric without its name in CloudWatch',
+      'production.yaml',
+      ['metrics: []', 'metrics:\n  - { name: queue, namespace: AWS/SQS }'],
+      { field: 'metrics[0].metricName', found: 'nothing', allowed: 'the name of a metric in CloudWatch' },
+    ],
+    [
+      'O1: two metrics of one name',
+      'production.yaml',
+      [
+        'metrics: []',
+        'metrics:\n  - { name: queue, namespace: N, metricName: A }\n  - { name: queue, namespace: N, metricName: B }',
+      ],
+      { field: 'metrics[1].name' },
     ],
     ['an unknown key', 'production.yaml', ['roster:', 'rooster:'], { field: 'rooster', nearest: 'roster' }],
     [

@@ -1,6 +1,6 @@
 import { InvokeCommand } from '@aws-sdk/client-lambda';
 import { execa } from 'execa';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,8 @@ let aws: Aws;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'emulator-'));
+  // What somebody left further up must not reach the functions: without care no function runs at all.
+  await writeFile(join(folder, 'package.json'), '{"type":"module"}');
   emulator = await startEmulator({ folder: join(folder, 'first') });
   aws = connect(emulator);
 });
