@@ -1,0 +1,113 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { buildSync } from 'esbuild';
+import { steps, type StepName } from '../../lambdas/registry.ts';
+import { bundling } from '../../lib/constructs/bundles.ts';
+import { checkout } from '../../local/bare/cache.mjs';
+import { inTurns, run } from './measure.ts';
+import type { Row } from './table.ts';
+
+/** vega draws the report's plots, and is larger than all the rest. */
+const large: StepName[] = ['reports/write-report'];
+
+/**
+ * For each step: its size, and how long a new process needs until its handler is there. A bundle loads its SDK only when a client
+ * is opened, so the fair comparison is with all clients open, against a plain script that imports the same packages.
+ */
+export async function bundleRows(): Promise<Row[]> {
+  // Inside the checkout, so that the plain scripts find its packages.
+  const folder = await mkdtemp(join(checkout, '.cache', 'bench-'));
+  try {
+    const rows: Row[] = [];
+    for (const name of Object.keys(steps) as StepName[]) rows.push(...(await rowsOf(name, folder)));
+    return rows;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function rowsOf(name: StepName, folder: string): Promise<Row[]> {
+  const at = (file: string) => join(folder, `${name.replaceAll('/', '-')}-${file}.mjs`);
+  const entry = `lambdas/${name}.step.ts`;
+  const bundled = buildSync({ ...bundling, entryPoints: [entry], outdir: folder, write: false, metafile: true });
+  const code = bundled.outputFiles[0]!.contents;
+  await writeFile(at('bundle'), code);
+
+  const packages = clientPackages(Object.keys(bundled.metafile.inputs));
+  const withTable = {
+    contents: `export { handler } from './${entry}'; export { openTable } from './lambdas/clients/table.ts';`,
+    resolveDir: checkout,
+    loader: 'ts' as const,
+  };
+  const { outputFiles } = buildSync({ ...bundling, stdin: withTable, outdir: folder, write: false });
+  await writeFile(at('with-table'), outputFiles[0]!.contents);
+
+  const handler = `import ${JSON.stringify(at('bundle'))};`;
+  const equipped = `
+    import { handler, openTable } from ${JSON.stringify(at('with-table'))};
+    const opening = { step: '${name}', tag: 'bench', deadline: { at: new Date(), millisLeft: 1000, fits: () => true, earlier() { return this } }, signal: new AbortController().signal };
+    await openTable();
+    for (const client of Object.values(handler.spec.uses))
+      await client.open(opening).catch((error) => {
+        // No database answers here; its driver is loaded by then.
+        if (error.name !== 'Retryable') throw error;
+      });`;
+  const plain = packages.map((found) => `import ${JSON.stringify(found)};`).join('\n');
+  const cold = await inTurns(5, {
+    empty: () => coldMillis('', at('empty')),
+    handler: () => coldMillis(handler, at('handler')),
+    equipped: () => coldMillis(equipped, at('equipped')),
+    plain: () => coldMillis(plain, at('plain')),
+  });
+
+  const kilobytes = (bytes: number) => bytes / 1_000;
+  const zipped = kilobytes(gzipSync(await readFile(at('bundle')), { level: 9 }).byteLength);
+  return [
+    {
+      what: `${name}: size`,
+      value: kilobytes(code.byteLength),
+      unit: 'KB',
+      detail: `${zipped.toFixed(0)} KB gzipped`,
+      ...(!large.includes(name) && { bar: 750 }),
+    },
+    { what: `${name}: cold import`, value: cold.handler - cold.empty, unit: 'ms', bar: 150 },
+    {
+      what: `${name}: with its clients open`,
+      value: cold.equipped - cold.empty,
+      unit: 'ms',
+      instead: { what: `${packages.length} packages from node_modules`, value: cold.plain - cold.empty },
+    },
+  ];
+}
+
+/** What a plain script would import: the SDK clients and drivers that ended up in the bundle. */
+function clientPackages(inputs: string[]): string[] {
+  const found = inputs.map((input) => /node_modules\/(@aws-sdk\/(?:client|lib)-[^/]+|pg|ioredis)\//.exec(input)?.[1]);
+  return [...new Set(found.filter((name) => name !== undefined))].sort();
+}
+
+/** How long a new process takes from its start to the end of a module, by the process's own clock. */
+async function coldMillis(source: string, file: string): Promise<number> {
+  await writeFile(file, `${source}\nconsole.log(performance.now());process.exit();`);
+  const { stdout } = await run('node', [file], environment);
+  return Number(stdout);
+}
+
+/** Enough for every client to open: nothing is called. */
+const environment = {
+  AWS_REGION: 'us-east-1',
+  AWS_ACCESS_KEY_ID: 'bench',
+  AWS_SECRET_ACCESS_KEY: 'bench',
+  DATABASE_URL: 'postgresql://bench@127.0.0.1:1/bench',
+  TABLE: 'bench',
+  BACKUPS_BUCKET: 'bench',
+  CHANGE_CALENDARS: '[]',
+  CLOSE_RUN_MACHINE: 'bench',
+  EVENT_BUS: 'bench',
+  FEED_BUCKET: 'bench',
+  FEED_KEY: 'bench',
+  NOTICES_TOPIC: 'bench',
+  REPORTS_BUCKET: 'bench',
+  WINDOW_MACHINE: 'bench',
+};
