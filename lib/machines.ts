@@ -78,6 +78,7 @@ function windowMachine(configuration: Configuration, names: Names): Machine {
           check: step.step,
           blocker,
           function: entry.function,
+          patience: entry.patience,
           payload: entry.payload,
         })),
       ),
