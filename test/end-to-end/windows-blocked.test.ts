@@ -90,15 +90,12 @@ describe('an advisory check that fails', () => {
     const run = await production.run(execution);
     expect(run).toMatchObject({
       outcome: 'done',
-      verdict: {
-        outcome: 'passed',
-        checks: [
-          { check: 'checks/backup-is-fresh', blocker: true, passed: true },
-          { check: 'checks/someone-is-on-call', blocker: false, passed: false },
-          { check: 'checks/dependencies-answer', blocker: false, passed: false },
-        ],
-      },
+      verdict: { outcome: 'passed' },
     });
+    expect(run?.verdict?.checks.filter(({ passed }) => !passed)).toMatchObject([
+      { check: 'checks/someone-is-on-call', blocker: false },
+      { check: 'checks/dependencies-answer', blocker: false },
+    ]);
     const { text } = (await fetchReport(production.emulator, execution, folder))!;
     expect(text).toMatch(/Nobody is on call on .+\. Add\s+a\s+person\s+to\s+the\s+roster/s);
     expect(text).toMatch(/mail \(http:\S+\)\s+.*503/s);
