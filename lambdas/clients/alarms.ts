@@ -16,7 +16,7 @@ export const alarms: Client<Alarms> = {
   needs: 'alarms',
   async open() {
     const { CloudWatchClient, DeleteAlarmMuteRuleCommand, GetAlarmMuteRuleCommand, PutAlarmMuteRuleCommand } =
-      await import('@aws-sdk/client-cloudwatch');
+      await import('./sdk/cloudwatch.ts');
     const client = new CloudWatchClient({});
     return {
       async muted(AlarmMuteRuleName) {

@@ -30,7 +30,7 @@ const checksumFileBytes = 64 * 1024;
 export const backups: Client<Backups> = {
   needs: 'backups',
   async open() {
-    const { S3Client, GetObjectCommand, HeadObjectCommand, paginateListObjectsV2 } = await import('@aws-sdk/client-s3');
+    const { S3Client, GetObjectCommand, HeadObjectCommand, paginateListObjectsV2 } = await import('./sdk/s3.ts');
     const bucket = required('BACKUPS_BUCKET');
     const prefix = process.env['BACKUPS_PREFIX'] ?? '';
     const s3 = new S3Client({ forcePathStyle: process.env['AWS_ENDPOINT_URL'] !== undefined });

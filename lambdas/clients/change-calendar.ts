@@ -19,7 +19,7 @@ export interface ChangeCalendars {
 export const changeCalendars: Client<ChangeCalendars> = {
   needs: 'calendar',
   async open() {
-    const { SSMClient, GetCalendarStateCommand } = await import('@aws-sdk/client-ssm');
+    const { SSMClient, GetCalendarStateCommand } = await import('./sdk/ssm.ts');
     const calendars = JSON.parse(required('CHANGE_CALENDARS')) as string[];
     const ssm = new SSMClient({});
 

@@ -28,7 +28,7 @@ export interface CloudWatch {
 export const cloudwatch: Client<CloudWatch> = {
   needs: 'cloudwatch',
   async open() {
-    const { CloudWatchClient, GetMetricStatisticsCommand } = await import('@aws-sdk/client-cloudwatch');
+    const { CloudWatchClient, GetMetricStatisticsCommand } = await import('./sdk/cloudwatch.ts');
     const client = new CloudWatchClient({});
     return {
       async hourly({ namespace, metricName, dimensions, statistic }, from, to) {

@@ -23,7 +23,7 @@ export const executions: Client<Executions> = {
   needs: 'executions',
   async open() {
     const { SFNClient, DescribeExecutionCommand, StartExecutionCommand, StopExecutionCommand, paginateListExecutions } =
-      await import('@aws-sdk/client-sfn');
+      await import('./sdk/sfn.ts');
     const client = new SFNClient({});
     return {
       async describe(executionArn) {

@@ -10,7 +10,7 @@ export interface Feed {
 export const feed: Client<Feed> = {
   needs: 'feed',
   async open() {
-    const { S3Client, PutObjectCommand } = await import('@aws-sdk/client-s3');
+    const { S3Client, PutObjectCommand } = await import('./sdk/s3.ts');
     const Bucket = required('FEED_BUCKET');
     const Key = required('FEED_KEY');
     const s3 = new S3Client({ forcePathStyle: process.env['AWS_ENDPOINT_URL'] !== undefined });

@@ -25,8 +25,8 @@ export const notices: Client<Notices> = {
   needs: 'notices',
   async open() {
     const [{ SNSClient, PublishCommand }, { EventBridgeClient, PutEventsCommand }] = await Promise.all([
-      import('@aws-sdk/client-sns'),
-      import('@aws-sdk/client-eventbridge'),
+      import('./sdk/sns.ts'),
+      import('./sdk/eventbridge.ts'),
     ]);
     const topic = required('NOTICES_TOPIC');
     const bus = required('EVENT_BUS');

@@ -84,7 +84,7 @@ async function refuseOthers(session: Session, { target }: Opening, known: string
 }
 
 async function readSecret(id: string): Promise<string> {
-  const { SecretsManagerClient, GetSecretValueCommand } = await import('@aws-sdk/client-secrets-manager');
+  const { SecretsManagerClient, GetSecretValueCommand } = await import('./sdk/secrets.ts');
   const client = new SecretsManagerClient();
   try {
     const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: id }));

@@ -23,7 +23,7 @@ const contentTypes: ReportParts = {
 export const reports: Client<ReportStore> = {
   needs: 'reports',
   async open() {
-    const { S3Client, PutObjectCommand } = await import('@aws-sdk/client-s3');
+    const { S3Client, PutObjectCommand } = await import('./sdk/s3.ts');
     const bucket = required('REPORTS_BUCKET');
     const s3 = new S3Client({ forcePathStyle: process.env['AWS_ENDPOINT_URL'] !== undefined });
     return {

@@ -34,8 +34,8 @@ let opened: Promise<DynamoDBDocumentClient> | undefined;
 const documents = () => (opened ??= connect());
 
 async function connect() {
-  const { DynamoDBClient } = await import('@aws-sdk/client-dynamodb');
-  const { DynamoDBDocumentClient } = await import('@aws-sdk/lib-dynamodb');
+  const { DynamoDBClient } = await import('./sdk/dynamodb.ts');
+  const { DynamoDBDocumentClient } = await import('./sdk/documents.ts');
   return DynamoDBDocumentClient.from(new DynamoDBClient({}), { marshallOptions: { removeUndefinedValues: true } });
 }
 
@@ -47,7 +47,7 @@ const attempts = 8;
 
 /** The run table on a given connection. */
 export async function tableOn(client: DynamoDBDocumentClient, TableName: string): Promise<Table> {
-  const { GetCommand, QueryCommand, TransactWriteCommand, UpdateCommand } = await import('@aws-sdk/lib-dynamodb');
+  const { GetCommand, QueryCommand, TransactWriteCommand, UpdateCommand } = await import('./sdk/documents.ts');
   /** Every page of an answer. */
   const all = async (KeyConditionExpression: string, ExpressionAttributeValues: Record<string, string>) => {
     const items: Record<string, unknown>[] = [];

@@ -87,7 +87,7 @@ function clientPackages(inputs: string[]): string[] {
   return [...new Set(found.filter((name) => name !== undefined))].sort();
 }
 
-/** How long a new process takes from its start to the end of a module, by the process's own clock. */
+/** How long a new process takes from its start to the end of a module, by its own clock, which begins with it. */
 async function coldMillis(source: string, file: string): Promise<number> {
   await writeFile(file, `${source}\nconsole.log(performance.now());process.exit();`);
   const { stdout } = await run('node', [file], environment);

@@ -9,6 +9,8 @@ type Rules = NonNullable<IFlattenedRuleSet['forbidden']>;
 /** What does input or output by itself. */
 const sdks = 'node_modules/(@aws-sdk|@smithy|@kubernetes|pg|ioredis|acme-client)/';
 const inputOutput = ['^(node:)?(fs|net|tls|http|http2|https|dgram|dns|child_process|cluster)(/promises)?$', sdks];
+/** What is used of each SDK, by name. */
+const used = '^lambdas/clients/sdk/';
 const domains = '^lambdas/(?!framework/|clients/)[^/]+/';
 
 export const written: Rules = [
@@ -70,7 +72,13 @@ export const loaded: Rules = [
   {
     name: 'synth-loads-no-sdk',
     comment: 'Clients load their SDK inside open(): synth and cold starts load only what they use.',
+    from: { path: '^lambdas/', pathNot: used },
+    to: { path: [sdks, used], dynamic: false },
+  },
+  {
+    name: 'bundles-hold-what-is-used-of-an-sdk',
+    comment: 'A package that is loaded by import() is bundled whole; a file of clients/sdk names what is used of it.',
     from: { path: '^lambdas/' },
-    to: { path: sdks, dynamic: false },
+    to: { path: 'node_modules/@aws-sdk/', dynamic: true },
   },
 ];

@@ -43,6 +43,9 @@ const planted: Record<string, string> = {
   'test/support/production.ts': `import { system } from '../../local/system.ts'; export default system;`,
   'lambdas/registry.ts': `import { handler } from './checks/ask.step.ts'; export const steps = { handler };`,
   'lambdas/framework/client.ts': `import { order } from '../checks/order.ts'; export const client = order; export type Client = unknown;`,
+  'lambdas/clients/sdk/sns.ts': `export { SNSClient } from '@aws-sdk/client-sns';`,
+  'lambdas/clients/topics.ts': `export const open = async () => new (await import('./sdk/sns.ts')).SNSClient({});`,
+  'lambdas/clients/early.ts': `import { SNSClient } from './sdk/sns.ts'; export const open = () => new SNSClient({});`,
   'lambdas/clients/objects.ts': `import { S3Client } from '@aws-sdk/client-s3'; export const open = () => new S3Client({});`,
   'lambdas/clients/queues.ts': `import type { SQSClient } from '@aws-sdk/client-sqs'; export const open = async (): Promise<SQSClient> => new (await import('@aws-sdk/client-sqs')).SQSClient({});`,
   'lambdas/checks/ask.step.ts': `import { open } from '../clients/queues.ts'; import { lookup } from 'node:dns/promises'; export const handler = [open, lookup];`,
@@ -78,6 +81,7 @@ describe('planted in a small house', () => {
 
   it('what only looks alike is accepted: types of an SDK, an SDK inside open(), the registry', () => {
     expect(found).toEqual([
+      'bundles-hold-what-is-used-of-an-sdk: lambdas/clients/queues.ts -> @aws-sdk/client-sqs/dist-cjs/index.js',
       'clients-and-framework-know-no-domain: lambdas/framework/client.ts -> lambdas/checks/order.ts',
       'lambdas-stand-alone: lambdas/checks/stack.ts -> aws-cdk-lib/index.js',
       'lambdas-stand-alone: lambdas/checks/stack.ts -> lib/app.ts',
@@ -88,6 +92,7 @@ describe('planted in a small house', () => {
       'rules-do-no-input-or-output: lambdas/checks/read.ts -> @aws-sdk/client-sqs/dist-cjs/index.js',
       'steps-do-no-input-or-output-themselves: lambdas/checks/ask.step.ts -> dns/promises',
       'steps-use-no-other-step: lambdas/checks/ask-again.step.ts -> lambdas/checks/ask.step.ts',
+      'synth-loads-no-sdk: lambdas/clients/early.ts -> lambdas/clients/sdk/sns.ts',
       'synth-loads-no-sdk: lambdas/clients/objects.ts -> @aws-sdk/client-s3/dist-cjs/index.js',
       'test-is-for-tests: bin/local.ts -> test/support/production.ts',
     ]);

@@ -1,0 +1,7 @@
+export {
+  CloudWatchClient,
+  DeleteAlarmMuteRuleCommand,
+  GetAlarmMuteRuleCommand,
+  GetMetricStatisticsCommand,
+  PutAlarmMuteRuleCommand,
+} from '@aws-sdk/client-cloudwatch';

@@ -1,0 +1,7 @@
+export {
+  DescribeExecutionCommand,
+  SFNClient,
+  StartExecutionCommand,
+  StopExecutionCommand,
+  paginateListExecutions,
+} from '@aws-sdk/client-sfn';

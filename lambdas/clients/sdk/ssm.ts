@@ -1,0 +1,1 @@
+export { GetCalendarStateCommand, SSMClient } from '@aws-sdk/client-ssm';
