@@ -3,5 +3,6 @@ export {
   DeleteAlarmMuteRuleCommand,
   GetAlarmMuteRuleCommand,
   GetMetricStatisticsCommand,
+  paginateDescribeAlarms,
   PutAlarmMuteRuleCommand,
 } from '@aws-sdk/client-cloudwatch';

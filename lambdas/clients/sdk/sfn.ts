@@ -1,7 +1,9 @@
 export {
   DescribeExecutionCommand,
+  DescribeStateMachineCommand,
+  paginateListExecutions,
   SFNClient,
   StartExecutionCommand,
   StopExecutionCommand,
-  paginateListExecutions,
+  ValidateStateMachineDefinitionCommand,
 } from '@aws-sdk/client-sfn';
