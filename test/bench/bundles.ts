@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { buildSync } from 'esbuild';
@@ -17,7 +17,9 @@ const large: StepName[] = ['reports/write-report'];
  */
 export async function bundleRows(): Promise<Row[]> {
   // Inside the checkout, so that the plain scripts find its packages.
-  const folder = await mkdtemp(join(checkout, '.cache', 'bench-'));
+  const cache = join(checkout, '.cache');
+  await mkdir(cache, { recursive: true });
+  const folder = await mkdtemp(join(cache, 'bench-'));
   try {
     const rows: Row[] = [];
     for (const name of Object.keys(steps) as StepName[]) rows.push(...(await rowsOf(name, folder)));
