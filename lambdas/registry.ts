@@ -1,5 +1,10 @@
+import { handler as automationIsSound } from './checks/automation-is-sound.step.ts';
 import { handler as backupIsFresh } from './checks/backup-is-fresh.step.ts';
+import { handler as listChangeRequests } from './checks/change-requests.step.ts';
 import { handler as dependenciesAnswer } from './checks/dependencies-answer.step.ts';
+import { handler as monitoringWorks } from './checks/monitoring-works.step.ts';
+import { handler as noticesArrive } from './checks/notices-arrive.step.ts';
+import { handler as snapshotWasMade } from './checks/snapshot-was-made.step.ts';
 import { handler as someoneIsOnCall } from './checks/someone-is-on-call.step.ts';
 import { handler as vacuumTables } from './database/vacuum-tables.step.ts';
 import { handler as readDatabaseHourly } from './metrics/read-database-hourly.step.ts';
@@ -25,8 +30,13 @@ import { handler as watch } from './windows/watch.step.ts';
 
 /** Every function, by its path under lambdas/. A test compares this list with the files. */
 export const steps = {
+  'checks/automation-is-sound': automationIsSound,
   'checks/backup-is-fresh': backupIsFresh,
+  'checks/change-requests': listChangeRequests,
   'checks/dependencies-answer': dependenciesAnswer,
+  'checks/monitoring-works': monitoringWorks,
+  'checks/notices-arrive': noticesArrive,
+  'checks/snapshot-was-made': snapshotWasMade,
   'checks/someone-is-on-call': someoneIsOnCall,
   'database/vacuum-tables': vacuumTables,
   'metrics/read-database': readDatabase,

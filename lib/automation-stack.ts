@@ -32,6 +32,7 @@ export class AutomationStack extends Stack {
     const names = namesOf(configuration);
 
     const notices = new Notices(this, 'Notices', { names, key: data.key, emails: configuration.notify.emails });
+    const code = (step: StepName) => bundles?.code(step) ?? 'unbuilt';
     const platform: Platform = {
       configuration,
       names,
@@ -50,10 +51,11 @@ export class AutomationStack extends Stack {
     const functions = new Steps(this, 'Steps', {
       platform,
       log: logs(names.stepLog),
+      hash: code,
       code: (step) => (bundles ? Code.fromAsset(bundles.folder(step)) : Code.fromInline('exports.handler = () => {}')),
     });
     const machines = new Machines(this, 'Machines', {
-      machines: machinesOf(configuration, names),
+      machines: machinesOf(configuration, names, code),
       platform,
       // Step Functions may write to groups of this name without a resource policy of ours, which has a size limit.
       log: logs(`/aws/vendedlogs/states/${names.prefix}`),

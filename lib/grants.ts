@@ -136,6 +136,39 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     services: ['monitoring'],
   }),
 
+  // Step Functions validates a definition that is not on the account yet, so it takes no resource.
+  automation: ({ names }) => ({
+    statements: [
+      allow(['states:DescribeStateMachine'], [names.machinesArn]),
+      allow(['states:ValidateStateMachineDefinition'], ['*']),
+      allow(['lambda:GetFunctionConfiguration'], [names.functionsArn]),
+    ],
+    environment: { MACHINES: names.machinesAt },
+    services: ['states', 'lambda'],
+  }),
+
+  changeRequests: () => ({ statements: [allow(['ssm:DescribeOpsItems'], ['*'])], services: ['ssm'] }),
+
+  // A narrower right to describe alarms hides composite ones; metrics take no resource.
+  monitoring: () => ({
+    statements: [allow(['cloudwatch:DescribeAlarms', 'cloudwatch:GetMetricStatistics'], ['*'])],
+    services: ['monitoring'],
+  }),
+
+  subscriptions: ({ topic }) => ({
+    statements: [allow(['sns:ListSubscriptionsByTopic'], [topic.topicArn])],
+    environment: { NOTICES_TOPIC: topic.topicArn },
+    services: ['sns'],
+  }),
+
+  snapshots: ({ configuration }) => ({
+    statements:
+      configuration.snapshots === 'none'
+        ? []
+        : [...volumeSnapshots(configuration), ...databaseSnapshots(configuration)],
+    services: ['ec2', 'rds'],
+  }),
+
   // Shared calendars are asked at their own account's ARN.
   calendar: ({ configuration: { changeCalendars }, names }) => ({
     statements: changeCalendars.length
@@ -164,3 +197,54 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
 
   internet: () => ({ statements: [], services: [] }),
 };
+
+type Snapshotting = Pick<Configuration, 'environment' | 'region' | 'account' | 'snapshots'>;
+
+/** What a volume may be snapshotted by, and which snapshots may go: only ours, which lambdas/clients/snapshots.ts tags so. */
+function volumeSnapshots({ environment, region, account, snapshots }: Snapshotting): PolicyStatement[] {
+  if (snapshots === 'none' || !snapshots.volumesByTag) return [];
+  const { key, value } = snapshots.volumesByTag;
+  const { volumes, volumeSnapshots } = snapshotArns({ environment, region, account });
+  const ours = (where: string) => ({
+    [`aws:${where}/novacron:maintenance`]: environment,
+    [`aws:${where}/novacron:purpose`]: 'pre-maintenance',
+  });
+  return [
+    allow(['ec2:DescribeVolumes', 'ec2:DescribeSnapshots'], ['*']),
+    allow(['ec2:CreateSnapshot'], [volumes], { StringEquals: { [`aws:ResourceTag/${key}`]: value } }),
+    allow(['ec2:CreateSnapshot'], [volumeSnapshots], { StringEquals: ours('RequestTag') }),
+    allow(['ec2:CreateTags'], [volumeSnapshots], { StringEquals: { 'ec2:CreateAction': 'CreateSnapshot' } }),
+    allow(['ec2:DeleteSnapshot'], [volumeSnapshots], { StringEquals: ours('ResourceTag') }),
+  ];
+}
+
+/** Which databases may be snapshotted; of their snapshots those that bear our name may be made, tagged and deleted. */
+function databaseSnapshots({ environment, region, account, snapshots }: Snapshotting): PolicyStatement[] {
+  if (snapshots === 'none' || !snapshots.rds) return [];
+  const { databaseSnapshots, everyDatabase } = snapshotArns({ environment, region, account });
+  const databases = [
+    ...snapshots.rds.instances.map((id) => `arn:aws:rds:${region}:${account}:db:${id}`),
+    ...snapshots.rds.clusters.map((id) => `arn:aws:rds:${region}:${account}:cluster:${id}`),
+  ];
+  return [
+    allow(['rds:DescribeDBSnapshots', 'rds:DescribeDBClusterSnapshots'], everyDatabase),
+    allow(['rds:CreateDBSnapshot', 'rds:CreateDBClusterSnapshot'], [...databases, ...databaseSnapshots]),
+    allow(['rds:AddTagsToResource', 'rds:DeleteDBSnapshot', 'rds:DeleteDBClusterSnapshot'], databaseSnapshots),
+  ];
+}
+
+/** What snapshots are made of and what they are called. Those of volumes carry no account in their ARNs, or one, by the action. */
+export const snapshotArns = ({
+  environment,
+  region,
+  account,
+}: Pick<Snapshotting, 'environment' | 'region' | 'account'>) => ({
+  volumes: `arn:aws:ec2:${region}:${account}:volume/*`,
+  volumeSnapshots: `arn:aws:ec2:${region}:*:snapshot/*`,
+  databaseSnapshots: ['snapshot', 'cluster-snapshot'].map(
+    (kind) => `arn:aws:rds:${region}:${account}:${kind}:novacron-${environment}-*`,
+  ),
+  everyDatabase: ['db', 'cluster', 'snapshot', 'cluster-snapshot'].map(
+    (kind) => `arn:aws:rds:${region}:${account}:${kind}:*`,
+  ),
+});

@@ -1,11 +1,14 @@
+import { asDeployed, definitionHash } from '../lambdas/framework/definition.ts';
 import { steps, type StepName } from '../lambdas/registry.ts';
 import type { Configuration } from './config/load.ts';
+import { alarmNamesOf, heartbeatOf } from './constructs/alarms.ts';
+import { fill } from './constructs/flow.ts';
 import type { Names } from './names.ts';
 import { checklist, operations, undoing, type OperationName, type PlannedStep } from './operations.ts';
 
 /** Kept free before a window's end for closing the run, minutes. */
 const reserveMinutes = 5;
-/** A check that has not answered by then has failed, seconds. */
+/** A call of a check that has not answered by then has failed, seconds. */
 const checkSeconds = 60;
 /** The longest an operation may take by itself, seconds: a window's end stops it earlier. */
 const operationSeconds = 12 * 3_600;
@@ -20,14 +23,35 @@ export interface Machine {
   readsRuns: boolean;
 }
 
-/** Every state machine of an environment. Configuration is compiled in: nothing is looked up at run time. */
-export function machinesOf(configuration: Configuration, names: Names): Machine[] {
-  const operationNames = Object.keys(operations) as OperationName[];
-  return [
-    windowMachine(configuration, names),
+/** What the automation is deployed as: the hash of each definition and of each function's code, by its name. */
+interface Deployed {
+  machines: Record<string, string>;
+  functions: Record<string, string>;
+}
+
+/**
+ * Every state machine of an environment. Configuration is compiled in: nothing is looked up at run time.
+ * @param code identifies a step's code: the window's checklist compares it with what is on the account (C4)
+ */
+export function machinesOf(
+  configuration: Configuration,
+  names: Names,
+  code: (step: StepName) => string = () => 'unbuilt',
+): Machine[] {
+  const others = [
     closeRunMachine(configuration, names),
-    ...operationNames.map((name) => operationMachine(name, configuration, names)),
+    ...(Object.keys(operations) as OperationName[]).map((name) => operationMachine(name, configuration, names)),
   ];
+  const hashOf = ({ definition, values }: Machine) => definitionHash(fill(definition, values));
+  const functions = Object.fromEntries(
+    (Object.keys(steps) as StepName[]).map((step) => [names.functionName(step), code(step)]),
+  );
+  const window = (machines: Record<string, string>) => windowMachine(configuration, names, { machines, functions });
+  // The window's own hash leaves out what it says of all the hashes.
+  const machines = Object.fromEntries(
+    [window({}), ...others].map((machine) => [names.machine(machine.name), hashOf(machine)]),
+  );
+  return [window(machines), ...others];
 }
 
 function operationMachine(name: OperationName, configuration: Configuration, names: Names): Machine {
@@ -41,7 +65,7 @@ function operationMachine(name: OperationName, configuration: Configuration, nam
       operation: name,
       table: names.table,
       windowMachine: names.machineArn('window'),
-      steps: planned.flatMap((step) => entriesOf(step, configuration, names, name)),
+      steps: planned.flatMap((step) => entriesOf(step, configuration, names, { operation: name })),
     },
     invokes: planned.map(({ step }) => step),
     starts: ['window'],
@@ -49,7 +73,7 @@ function operationMachine(name: OperationName, configuration: Configuration, nam
   };
 }
 
-function windowMachine(configuration: Configuration, names: Names): Machine {
+function windowMachine(configuration: Configuration, names: Names, deployed: Deployed): Machine {
   const { environment, windows, alarms, freezes } = configuration;
   const longest = Math.max(120, ...windows.map(({ minutes }) => minutes ?? 0));
   const operationNames = Object.keys(operations) as OperationName[];
@@ -74,10 +98,11 @@ function windowMachine(configuration: Configuration, names: Names): Machine {
         minutes: leastMinutes(name),
       })),
       checks: checklist.flatMap(({ blocker, ...step }) =>
-        entriesOf(step, configuration, names).map((entry) => ({
+        entriesOf(step, configuration, names, { deployed }).map((entry) => ({
           check: step.step,
           blocker,
           function: entry.function,
+          patience: entry.patience,
           payload: entry.payload,
         })),
       ),
@@ -144,9 +169,14 @@ const minutesOf = (step: StepName): number => {
 };
 
 /** One entry for each target: what a state machine needs to run the step, settings filled in and checked. */
-export function entriesOf({ step, per }: PlannedStep, configuration: Configuration, names: Names, operation?: string) {
+export function entriesOf(
+  { step, per }: PlannedStep,
+  configuration: Configuration,
+  names: Names,
+  { operation, deployed }: { operation?: string; deployed?: Deployed } = {},
+) {
   const { spec } = steps[step];
-  const input = spec.input.parse(settingsOf(step, configuration)) as Record<string, unknown>;
+  const input = spec.input.parse(settingsOf(step, configuration, names, deployed)) as Record<string, unknown>;
   const targets = per === 'database' ? configuration.targets.databases.map(({ name }) => name) : [undefined];
   return targets.map((target) => ({
     names: { step, ...(target && { target }) },
@@ -157,11 +187,9 @@ export function entriesOf({ step, per }: PlannedStep, configuration: Configurati
   }));
 }
 
-/** What the configuration says for a step: its own settings, and for the checks what stands elsewhere in the file. */
-function settingsOf(
-  step: StepName,
-  { steps: settings, thresholds, roster, dependencies, metrics, record }: Configuration,
-): unknown {
+/** What the configuration says for a step: its own settings, and for the checks what stands elsewhere in the file or is deployed. */
+function settingsOf(step: StepName, configuration: Configuration, names: Names, deployed?: Deployed): unknown {
+  const { steps: settings, thresholds, roster, dependencies, snapshots, metrics, record } = configuration;
   const own = (settings[step] ?? {}) as Record<string, unknown>;
   switch (step) {
     case 'checks/backup-is-fresh':
@@ -170,6 +198,12 @@ function settingsOf(
       return { roster, ...own };
     case 'checks/dependencies-answer':
       return { dependencies, ...own };
+    case 'checks/automation-is-sound':
+      return { [asDeployed]: deployed, ...own };
+    case 'checks/monitoring-works':
+      return { alarms: alarmNamesOf(names), heartbeat: heartbeatOf(names), ...own };
+    case 'checks/snapshot-was-made':
+      return { ...(snapshots !== 'none' && snapshots), ...own };
     case 'metrics/read-platform':
       return { metrics, keepDays: record.retentionDays, ...own };
     case 'metrics/read-database':

@@ -4,7 +4,8 @@ import type { Configuration } from './config/load.ts';
 export function namesOf({ environment, account, region }: Pick<Configuration, 'environment' | 'account' | 'region'>) {
   const prefix = `novacron-${environment}`;
   const machine = (name: string) => `${prefix}-${name}`;
-  const machineArn = (name: string) => `arn:aws:states:${region}:${account}:stateMachine:${machine(name)}`;
+  const machinesAt = `arn:aws:states:${region}:${account}:stateMachine:`;
+  const machineArn = (name: string) => machinesAt + machine(name);
   const functionName = (step: string) => `${prefix}-${step.replaceAll('/', '-')}`;
   return {
     environment,
@@ -14,6 +15,8 @@ export function namesOf({ environment, account, region }: Pick<Configuration, 'e
     tableArn: `arn:aws:dynamodb:${region}:${account}:table/${prefix}-runs`,
     reportsBucket: `${prefix}-reports-${account}-${region}`,
     machineArn,
+    /** ARN of every state machine of the account, up to its name. */
+    machinesAt,
     /** ARN of every execution of a machine. */
     executionsArn: (name: string) => `arn:aws:states:${region}:${account}:execution:${machine(name)}:*`,
     functionName,
@@ -24,6 +27,9 @@ export function namesOf({ environment, account, region }: Pick<Configuration, 'e
     reportsArn: `arn:aws:s3:::${prefix}-reports-${account}-${region}/reports/*`,
     muteRulesArn: `arn:aws:cloudwatch:${region}:${account}:alarm-mute-rule:${prefix}-*`,
     alarmArn: (alarm: string) => `arn:aws:cloudwatch:${region}:${account}:alarm:${alarm}`,
+    /** Every state machine and every function of the automation. */
+    machinesArn: `arn:aws:states:${region}:${account}:stateMachine:${prefix}-*`,
+    functionsArn: `arn:aws:lambda:${region}:${account}:function:${prefix}-*`,
     stepLog: `/novacron/${environment}/steps`,
     dashboard: `${prefix}-maintenance`,
     undeliveredQueue: `${prefix}-undelivered-events`,

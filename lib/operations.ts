@@ -37,8 +37,13 @@ interface Check extends PlannedStep {
 /** The checklist, asked all at once. */
 export const checklist: Check[] = [
   { step: 'checks/backup-is-fresh', blocker: true },
+  { step: 'checks/automation-is-sound', blocker: true },
   { step: 'checks/someone-is-on-call', blocker: false },
+  { step: 'checks/change-requests', blocker: false },
   { step: 'checks/dependencies-answer', blocker: false },
+  { step: 'checks/monitoring-works', blocker: true },
+  { step: 'checks/notices-arrive', blocker: false },
+  { step: 'checks/snapshot-was-made', blocker: true },
 ];
 
 /** What closing a run takes back, split by capability. `optional`: nothing is left behind where the system is out of reach. */

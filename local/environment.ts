@@ -13,6 +13,8 @@ export interface LocalSystems {
 }
 
 export const backupsBucket = 'novacron-backups-local';
+/** What volumes carry that are snapshotted before a window. */
+export const snapshotTag = { key: 'novacron:snapshot', value: 'before-maintenance' };
 /** A metric of the platform that somebody writes, and one that nobody does. */
 export const queueLength = { namespace: 'NovaCron', metricName: 'QueueLength' };
 const metrics = [
@@ -50,6 +52,7 @@ export async function writeLocalConfiguration(
     },
     targets: { databases: [{ name: 'novacron', secretArn }] },
     buckets: { backups: { name: backupsBucket, prefix: 'novacron/' } },
+    snapshots: { volumesByTag: snapshotTag },
     notify: { emails: ['platform-operations@novacron.example'] },
     roster: [
       {

@@ -2,6 +2,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { CloudWatchClient, PutMetricAlarmCommand, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
+import { CreateVolumeCommand, EC2Client } from '@aws-sdk/client-ec2';
+import { EventBridgeClient, ListTargetsByRuleCommand } from '@aws-sdk/client-eventbridge';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { execa } from 'execa';
@@ -9,7 +12,8 @@ import pg from 'pg';
 import { bootstrap, deploy, type Deployment } from './aws/cdk.ts';
 import { startEmulator, type Emulator } from './aws/emulator.ts';
 import { checkout } from './bare/cache.mjs';
-import { alarmNames, backupsBucket, queueLength, writeLocalConfiguration } from './environment.ts';
+import { namesOf } from '../lib/names.ts';
+import { alarmNames, backupsBucket, queueLength, snapshotTag, writeLocalConfiguration } from './environment.ts';
 import { ownFolder, removeFolder } from './folder.ts';
 import { seedNovacron } from './novacron/seed.ts';
 import { startCluster, type Cluster } from './postgres/cluster.ts';
@@ -86,6 +90,7 @@ export async function startSystem({ rows, waitScale, configure, say, signal }: S
       makeDatabase(cluster, { rows, passwords, say }).then(() => makeBackup(emulator, cluster)),
       synthesize(config, assembly, signal).then(() => bootstrap(emulator, { signal })),
       makeAlarms(emulator),
+      makeVolume(emulator),
       makeMetric(emulator),
     ]);
 
@@ -93,6 +98,7 @@ export async function startSystem({ rows, waitScale, configure, say, signal }: S
     const deployAgain = () => deploy(emulator, { app: assembly, output: join(folder, 'cdk.out'), signal });
     const deployed = await deployAgain();
     say(`  ${deployed.changed.join(' and ')}`);
+    await firstLook(emulator);
     return {
       emulator,
       cluster,
@@ -222,6 +228,29 @@ async function makeAlarms(emulator: Emulator): Promise<void> {
         ComparisonOperator: 'GreaterThanThreshold',
       }),
     );
+}
+
+/** The disk of a database server, as far as the checklist snapshots it. */
+async function makeVolume(emulator: Emulator): Promise<void> {
+  const Tags = [{ Key: snapshotTag.key, Value: snapshotTag.value }];
+  await new EC2Client(clientSettings(emulator)).send(
+    new CreateVolumeCommand({
+      AvailabilityZone: `${emulator.region}a`,
+      Size: 20,
+      TagSpecifications: [{ ResourceType: 'volume', Tags }],
+    }),
+  );
+}
+
+/** Calls the watch as its rule does, which would first do so within a minute: the checklist asks for its sign of life. */
+async function firstLook(emulator: Emulator): Promise<void> {
+  const { prefix, functionName } = namesOf({ environment: 'production', ...emulator });
+  const { Targets = [] } = await new EventBridgeClient(clientSettings(emulator)).send(
+    new ListTargetsByRuleCommand({ Rule: `${prefix}-watch` }),
+  );
+  await new LambdaClient(clientSettings(emulator)).send(
+    new InvokeCommand({ FunctionName: functionName('windows/watch'), Payload: Targets[0]!.Input }),
+  );
 }
 
 /** What NovaCron's queue would have reported of the last two days, once an hour. */

@@ -13,6 +13,7 @@ export const handler = step({
   }),
   uses: { backups },
   minutes: 0,
+  callMinutes: 1,
   example: { done: 1, left: 0, failed: 0, numbers: { ageHours: 4.1, bytes: 69_120_442 } },
   async run({ maxAgeHours }, { backups }) {
     const newest = await backups.newest();

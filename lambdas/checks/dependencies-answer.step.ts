@@ -15,6 +15,7 @@ export const handler = step({
   input: z.strictObject({ dependencies: z.array(Dependency).default([]) }),
   uses: { web: dependencies },
   minutes: 0,
+  callMinutes: 1,
   example: {
     done: 1,
     left: 0,

@@ -25,6 +25,7 @@ export const handler = step({
   input: z.strictObject({ roster: z.array(z.union([Shift, Rota])).default([]) }),
   uses: {},
   minutes: 0,
+  callMinutes: 1,
   example: { done: 1, left: 0, failed: 0, numbers: { shifts: 4 } },
   async run({ roster }, { run }) {
     const [now, end] = [new Date(), new Date(run.end)];

@@ -53,7 +53,14 @@ export function ledgerOf(
     async change(kind, target, { before, after }, act) {
       const key = keys.ledger(run, kind, target);
       const known = (await table.get(key)) as unknown as LedgerItem | undefined;
-      if (known && !dryRun && !(await table.write([runIs(run, 'open'), set(key, 'begun', { after })])))
+      if (
+        known &&
+        !dryRun &&
+        !(await table.write([
+          runIs(run, 'open'),
+          set(key, 'begun', { after, begun: [...(known.begun ?? []), known.after] }),
+        ]))
+      )
         await refuse(kind, target);
       if (!known) {
         const seq = await table.count(keys.run(run), 'ledgerSeq', '#state = :open', { ':open': 'open' });

@@ -47,6 +47,8 @@ export interface LedgerItem {
   /** Where nothing was there before, null. */
   before: unknown;
   after: unknown;
+  /** What it was to become in earlier calls of the same change, which may have got that far. */
+  begun?: unknown[];
   state: 'begun' | 'done' | 'would' | 'undone' | 'conflict';
   at: string;
   undoneAt?: string;

@@ -31,6 +31,8 @@ interface Common<I extends z.ZodType, C extends Clients, Answer> {
   uses: C;
   /** An answer it may give, for the documentation and the contract tests. */
   example: Answer;
+  /** The longest that one call of it may take, minutes; Lambda's own limit of 15 unless said otherwise. Closing a run waits so long for a lost call. */
+  callMinutes?: number;
 }
 
 export interface StepSpec<I extends z.ZodType, C extends Clients> extends Common<I, C, Result> {

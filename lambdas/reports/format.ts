@@ -83,7 +83,8 @@ export interface Unit {
 /** The field's numbers carry their unit at the end of their name: `indexBytes`, `ageHours`, `lagMillis`, `bloatShare`. */
 const suffixes: [RegExp, Unit][] = [
   [/bytes$/i, { kind: 'bytes', factor: 1 }],
-  [/(millis|milliseconds|ms)$/i, { kind: 'time', factor: 1 }],
+  // `ms` only as a word of its own: alarms and items are counted.
+  [/(millis|milliseconds|(?<=[a-z0-9])Ms|(?<![A-Za-z0-9])ms)$/, { kind: 'time', factor: 1 }],
   [/seconds$/i, { kind: 'time', factor: 1_000 }],
   [/minutes$/i, { kind: 'time', factor: 60_000 }],
   [/hours$/i, { kind: 'time', factor: 3_600_000 }],

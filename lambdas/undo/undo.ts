@@ -33,7 +33,7 @@ export async function undo(
     const at = new Date().toISOString();
     if (isDeepStrictEqual(found, entry.before)) {
       await markUndone(table, run.id, entry, at);
-    } else if (isDeepStrictEqual(found, entry.after)) {
+    } else if ([entry.after, ...(entry.begun ?? [])].some((made) => isDeepStrictEqual(found, made))) {
       await effect.restore(entry.target, entry.before);
       await markUndone(table, run.id, entry, at);
       result.done += 1;

@@ -12,6 +12,7 @@ import { sendNotice } from './send-notice.ts';
 export const handler = step({
   input: z.strictObject({ reportsBucket: z.string().min(1) }),
   uses: { notices },
+  callMinutes: 2,
   minutes: 0,
   during: 'closing',
   example: { done: 1, left: 0, failed: 0, numbers: {} },

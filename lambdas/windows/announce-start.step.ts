@@ -7,6 +7,7 @@ import { sendNotice } from './send-notice.ts';
 export const handler = step({
   input: z.strictObject({}),
   uses: { notices },
+  callMinutes: 2,
   minutes: 0,
   example: { done: 1, left: 0, failed: 0, numbers: {} },
   async run(_input, { notices, table, record }) {

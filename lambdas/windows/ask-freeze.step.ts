@@ -10,6 +10,7 @@ import { askInForce, Freeze, frozenInWords } from './freeze.ts';
 export const handler = step({
   input: z.strictObject({ freezes: z.array(Freeze) }),
   uses: { calendars: changeCalendars },
+  callMinutes: 2,
   minutes: 0,
   example: { done: 1, left: 0, failed: 0, numbers: { frozen: 0 } },
   async run({ freezes }, { calendars, dryRun, target }) {

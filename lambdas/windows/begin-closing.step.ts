@@ -17,6 +17,7 @@ export const handler = standalone({
     because: z.string(),
   }),
   uses: { sfn: executions, lease: leases },
+  callMinutes: 2,
   example: { outcome: 'closing', because: 'run e6a1b2c3 is being closed' },
   async run({ run: { id }, closer }, { sfn, lease, table }) {
     const run = await readRun(table, id);

@@ -19,6 +19,7 @@ export const handler = standalone({
   }),
   answer: z.strictObject({ outcome: z.enum(runOutcomes), because: z.string() }),
   uses: { lease: leases },
+  callMinutes: 2,
   example: { outcome: 'done', because: 'all is done: database_optimization' },
   async run({ run: { id }, closer, keepDays }, { lease, table }) {
     const run = await readRun(table, id);

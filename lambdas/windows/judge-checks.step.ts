@@ -12,6 +12,7 @@ import { sendNotice } from './send-notice.ts';
 export const handler = step({
   input: z.strictObject({ checks: z.array(CheckOutcome) }),
   uses: { notices },
+  callMinutes: 2,
   minutes: 0,
   example: {
     done: 5,

@@ -7,6 +7,7 @@ import { muteRules } from './mute-rules.ts';
 export const handler = step({
   input: z.strictObject({ alarms: z.array(z.string().min(1)) }),
   uses: { cloudwatch: alarms },
+  callMinutes: 2,
   minutes: 0,
   example: { done: 1, left: 0, failed: 0, numbers: { alarms: 4 } },
   async run(input, { cloudwatch, run, ledger }) {

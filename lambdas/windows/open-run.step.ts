@@ -66,6 +66,7 @@ export const handler = standalone({
   }),
   answer: Answer,
   uses: { sfn: executions, lease: leases, calendars: changeCalendars, outbox, notices },
+  callMinutes: 2,
   example: {
     outcome: 'open',
     because: 'weekly of 2026-11-29T02:00:00.000Z is open until 04:00',

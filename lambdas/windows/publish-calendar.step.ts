@@ -10,6 +10,7 @@ export const handler = standalone({
   input: z.strictObject({ environment: Environment, planning: Planning }),
   answer: z.strictObject({ events: z.int().nonnegative() }),
   uses: { feed },
+  callMinutes: 2,
   example: { events: 57 },
   async run({ environment, planning }, { feed }) {
     const text = calendarFeed(environment, planning, new Date());

@@ -20,6 +20,7 @@ export const handler = step({
     keepDays: z.int().positive(),
   }),
   uses: { sfn: executions, series },
+  callMinutes: 2,
   minutes: 0,
   during: 'closing',
   example: { done: 1, left: 0, failed: 0, numbers: {} },

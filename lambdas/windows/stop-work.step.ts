@@ -8,6 +8,7 @@ import { step } from '../framework/step.ts';
 export const handler = step({
   input: z.strictObject({}),
   uses: { sfn: executions },
+  callMinutes: 2,
   minutes: 0,
   during: 'closing',
   example: {

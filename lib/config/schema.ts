@@ -21,6 +21,7 @@ import {
   SystemIdentifier,
   VpcId,
 } from './shapes.ts';
+import { snapshots } from './snapshots-schema.ts';
 
 /** The environments there are, by the names of their files: those that a run may be of. */
 export { environments };
@@ -168,6 +169,7 @@ export function environmentSchema(environment: Environment, stepSettings: StepSe
       buckets: z.strictObject({
         backups: z.strictObject({ name: BucketName, prefix: KeyPrefix.default(''), keyArn: KeyArn.optional() }),
       }),
+      snapshots: snapshots(environment),
       notify: environment === 'production' ? notify : notify.prefault({ emails: [] }),
       roster: z.array(Duty).default([]),
       dependencies: z

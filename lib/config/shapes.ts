@@ -46,6 +46,14 @@ export const Moment = z.iso.datetime().describe('a moment in UTC, such as 2026-1
 /** PostgreSQL's `system_identifier`. A number in YAML would lose its last digits, so it is text. */
 export const SystemIdentifier = shaped(/^\d{15,20}$/, "the server's system identifier: 15 to 20 digits, in quotes");
 
+export const TagKey = shaped(/^(?!aws:)[\w .:/=+@-]{1,128}$/, 'the key of a tag, which may not begin with aws:');
+export const TagValue = shaped(/^[\w .:/=+@-]{0,256}$/, 'the value of a tag');
+/** Of an instance or cluster of RDS. */
+export const DatabaseId = shaped(
+  /^[a-z](?!.*--)[a-z0-9-]{0,61}[a-z0-9]$|^[a-z]$/,
+  'the identifier of an RDS instance or cluster: lower-case letters, digits and single hyphens',
+);
+
 /** The region and account that an ARN names. */
 export function ownerOf(arn: string): { region: string; account: string } {
   const [, , , region = '', account = ''] = arn.split(':');

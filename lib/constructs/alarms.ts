@@ -152,6 +152,13 @@ const fullName = (names: Names, { name }: Watched) => `${names.prefix}-${name}`;
 /** The names of the alarms that guard this automation. */
 export const alarmNamesOf = (names: Names): string[] => alarmsOf(names).map((watched) => fullName(names, watched));
 
+/** The sign of life that windows/watch gives once a minute, and the alarm on its absence. */
+export function heartbeatOf(names: Names) {
+  const watched = alarmsOf(names).find(({ name }) => name === 'watch-silent')!;
+  const { namespace, metricName: name, dimensionsMap: dimensions } = watched.metric;
+  return { namespace, name, dimensions, alarm: fullName(names, watched) };
+}
+
 /** The alarms that guard this automation, each with a page of docs/runbooks/ that says what to do. */
 export class Alarms extends Construct {
   constructor(scope: Construct, id: string, { names, topic }: { names: Names; topic: ITopic }) {

@@ -10,6 +10,8 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 /** Every step bundled to a folder of its own by one esbuild call; the same bytes on every synth. */
 export interface Bundles {
   folder(step: StepName): string;
+  /** A hash of a step's own bundle. */
+  code(step: StepName): string;
   /** A hash over all bundles: identifies the code that is deployed. */
   build: string;
 }
@@ -48,7 +50,15 @@ export function bundle(steps: readonly StepName[], outdir: string): Bundles {
     entryPoints: steps.map((step) => ({ in: `lambdas/${step}.step.ts`, out: `${step.replaceAll('/', '-')}/index` })),
     outdir,
   });
-  const hash = createHash('sha256');
-  for (const step of [...steps].sort()) hash.update(readFileSync(join(folder(step), 'index.mjs')));
-  return { folder, build: hash.digest('hex').slice(0, 12) };
+  const short = (...contents: (string | Buffer)[]) => {
+    const hash = createHash('sha256');
+    for (const content of contents) hash.update(content);
+    return hash.digest('hex').slice(0, 12);
+  };
+  const contentOf = (step: StepName) => readFileSync(join(folder(step), 'index.mjs'));
+  return {
+    folder,
+    code: (step) => short(contentOf(step)),
+    build: short(...[...steps].sort().map(contentOf)),
+  };
 }

@@ -20,6 +20,8 @@ export interface StepsProps {
   platform: Platform;
   log: ILogGroup;
   code: (step: StepName) => Code;
+  /** Identifies a step's code. */
+  hash: (step: StepName) => string;
 }
 
 /** Where functions in the VPC run, as Lambda takes it: by ids, so that synth looks nothing up. */
@@ -29,7 +31,7 @@ type Network = { subnetIds: string[]; securityGroupIds: string[] };
 export class Steps extends Construct {
   private readonly functions = new Map<StepName, Function>();
 
-  constructor(scope: Construct, id: string, { platform, log, code }: StepsProps) {
+  constructor(scope: Construct, id: string, { platform, log, code, hash }: StepsProps) {
     super(scope, id);
     const network = this.network(platform);
     for (const step of Object.keys(steps) as StepName[]) {
@@ -52,13 +54,14 @@ export class Steps extends Construct {
       });
       const fn = new Function(this, step, {
         functionName: platform.names.functionName(step),
-        description: `NovaCron maintenance, ${platform.configuration.environment}: ${step}`,
+        // The check that the automation is sound reads the code's hash from here.
+        description: `NovaCron maintenance, ${platform.configuration.environment}: ${step}, code ${hash(step)}`,
         runtime: Runtime.NODEJS_24_X,
         architecture: Architecture.X86_64,
         handler: 'index.handler',
         code: code(step),
         memorySize: 512,
-        timeout: Duration.minutes(15),
+        timeout: Duration.minutes(steps[step].spec.callMinutes ?? 15),
         retryAttempts: 0,
         maxEventAge: Duration.minutes(1),
         tracing: Tracing.ACTIVE,

@@ -45,7 +45,7 @@ describe('W13: a window that is stopped', () => {
       name,
       ...within,
     ]);
-    const waits = ['Wait for the lease', 'Ask again later'];
+    const waits = ['Wait for the lease', 'Ask again later', 'Not known, ask again'];
     const passing = window
       .filter(({ type }) => ['Choice', 'Pass', 'Succeed', 'Fail'].includes(type))
       .map(({ name }) => name);
@@ -117,6 +117,16 @@ describe('W13: a window that is stopped', () => {
     });
   });
 
+  it('in Not known, ask again, where it cannot learn whether there is a freeze', async () => {
+    await using faults = new AsyncDisposableStack();
+    faults.use(
+      await replaceCode(production, 'windows/ask-freeze', answering({ wait: 'the calendar does not answer' })),
+    );
+    const execution = await production.start({ window: 'weekly', reason: 'to be stopped' });
+    await stopIn(production, execution, 'Not known, ask again');
+    await expectClosed(production, execution, { ...cancelled, notices: ['start', 'cancellation'] });
+  });
+
   it('in Ask again later, after a blocked checklist', async () => {
     await using faults = new AsyncDisposableStack();
     faults.use(await replaceCode(production, 'checks/backup-is-fresh', answering({ failed: 1 })));
@@ -136,7 +146,7 @@ describe('W13: closing that is stopped', () => {
     const passing = closing
       .filter(({ type }) => ['Choice', 'Pass', 'Succeed', 'Fail', 'Map'].includes(type))
       .map(({ name }) => name);
-    const waits = ['Give it time', 'Try again soon'];
+    const waits = ['Give it time', 'Try again soon', 'Another one closes it'];
     expect(closing.map(({ name }) => name).sort()).toEqual(
       [...new Set([...calls.map(({ name }) => name), ...passing, ...waits])].sort(),
     );
@@ -204,6 +214,17 @@ describe('W13: closing that is stopped', () => {
       await expectLateCallChangesNothing(execution, gate.open);
     },
   );
+
+  it('in Another one closes it: the other one does', async () => {
+    await using gate = await gates.close('windows/settle-run', 'before');
+    const execution = await production.start({ window: 'weekly', reason: 'its second closing is stopped' });
+    await gate.reached();
+    const run = { id: execution.split(':').at(-1) };
+    await stopIn(production, await production.start({ run }, { machine: 'close-run' }), 'Another one closes it');
+    await gate.open();
+    await expectClosed(production, execution, done);
+    expect((await production.ended(execution)).status).toBe('SUCCEEDED');
+  });
 
   it('in Try again soon, while something is not taken back yet', async () => {
     const notYet = await replaceCode(production, 'undo/aws', answering({ left: 1 }));

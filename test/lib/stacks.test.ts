@@ -205,7 +205,7 @@ describe.each(environments)('automation of %s', (environment) => {
     automation.resourceCountIs('AWS::IAM::Policy', 0);
     automation.resourceCountIs('AWS::IAM::ManagedPolicy', 0);
     const takeNoResource =
-      /^(xray:(Put|GetSampling)|cloudwatch:GetMetricStatistics$|logs:\w+(LogDelivery|LogDeliveries|ResourcePolicy|ResourcePolicies)$|logs:DescribeLogGroups$|ec2:(\w+NetworkInterfaces?|DescribeSubnets|(Una|A)ssignPrivateIpAddresses)$)/;
+      /^(xray:(Put|GetSampling)|logs:\w+(LogDelivery|LogDeliveries|ResourcePolicy|ResourcePolicies)$|logs:DescribeLogGroups$|ec2:(\w+NetworkInterfaces?|Describe(Subnets|Volumes|Snapshots)|(Una|A)ssignPrivateIpAddresses)$|states:ValidateStateMachineDefinition$|cloudwatch:(DescribeAlarms|GetMetricStatistics)$|ssm:DescribeOpsItems$)/;
     for (const { RoleName, ManagedPolicyArns } of propertiesOf(automation, 'AWS::IAM::Role')) {
       expect(ManagedPolicyArns, RoleName).toBeUndefined();
       for (const { Action, Resource } of statementsOf(automation, RoleName)) {

@@ -41,10 +41,28 @@ const actions: Record<string, string[]> = {
   GetAlarmMuteRuleCommand: ['cloudwatch:GetAlarmMuteRule'],
   GetMetricStatisticsCommand: ['cloudwatch:GetMetricStatistics'],
   DeleteAlarmMuteRuleCommand: ['cloudwatch:DeleteAlarmMuteRule'],
+  DescribeStateMachineCommand: ['states:DescribeStateMachine'],
+  ValidateStateMachineDefinitionCommand: ['states:ValidateStateMachineDefinition'],
+  GetFunctionConfigurationCommand: ['lambda:GetFunctionConfiguration'],
+  DescribeOpsItemsCommand: ['ssm:DescribeOpsItems'],
+  paginateDescribeOpsItems: ['ssm:DescribeOpsItems'],
+  paginateDescribeAlarms: ['cloudwatch:DescribeAlarms'],
+  paginateListSubscriptionsByTopic: ['sns:ListSubscriptionsByTopic'],
+  paginateDescribeVolumes: ['ec2:DescribeVolumes'],
+  paginateDescribeSnapshots: ['ec2:DescribeSnapshots'],
+  // With tags in the same request.
+  CreateSnapshotCommand: ['ec2:CreateSnapshot', 'ec2:CreateTags'],
+  DeleteSnapshotCommand: ['ec2:DeleteSnapshot'],
+  paginateDescribeDBSnapshots: ['rds:DescribeDBSnapshots'],
+  paginateDescribeDBClusterSnapshots: ['rds:DescribeDBClusterSnapshots'],
+  CreateDBSnapshotCommand: ['rds:CreateDBSnapshot', 'rds:AddTagsToResource'],
+  CreateDBClusterSnapshotCommand: ['rds:CreateDBClusterSnapshot', 'rds:AddTagsToResource'],
+  DeleteDBSnapshotCommand: ['rds:DeleteDBSnapshot'],
+  DeleteDBClusterSnapshotCommand: ['rds:DeleteDBClusterSnapshot'],
 };
 
 /** What a function may do although no client asks for it: be logged, traced, placed in a network, and read what our key encrypts. */
-const around = /^(logs|xray|ec2|kms):/;
+const around = /^((logs|xray|kms):|ec2:(\w+NetworkInterfaces?$|DescribeSubnets$|\w+PrivateIpAddresses$))/;
 
 /** The commands of the AWS SDK in the sources that are bundled into a step, by name. */
 function commandsOf(step: StepName): string[] {

@@ -12,7 +12,9 @@ const longestCall = 900;
 describe('a call whose process was killed', () => {
   const configuration = shipped('production');
   const entries = (Object.keys(operations) as OperationName[]).flatMap((name) =>
-    operations[name].steps.flatMap((step) => entriesOf(step, configuration, namesOf(configuration), name)),
+    operations[name].steps.flatMap((step) =>
+      entriesOf(step, configuration, namesOf(configuration), { operation: name }),
+    ),
   );
 
   it.each(entries)(

@@ -194,6 +194,13 @@ function expectNumber(value: Json, what: string) {
     throw new Error(`${what} is ${JSON.stringify(value)}, not a whole number`);
 }
 
+const compiled = new Map<string, jsonata.Expression>();
+function expression(code: string): jsonata.Expression {
+  const known = compiled.get(code) ?? jsonata(code);
+  compiled.set(code, known);
+  return known;
+}
+
 async function render(template: Json, bindings: Record<string, Json>, at: string): Promise<Json> {
   if (Array.isArray(template)) return Promise.all(template.map((item) => render(item, bindings, at)));
   if (template && typeof template === 'object') {
@@ -209,10 +216,10 @@ async function render(template: Json, bindings: Record<string, Json>, at: string
     // $exists, it is one here.
     const steps = path.split('.');
     if (steps.some((_, i) => i > 0 && code.includes(`$exists(${steps.slice(0, i + 1).join('.')})`))) continue;
-    if ((await jsonata(path).evaluate({}, bindings)) === undefined)
+    if ((await expression(path).evaluate({}, bindings)) === undefined)
       throw new Error(`"${at}": ${path} finds nothing in ${code}`);
   }
-  const value = await jsonata(code).evaluate({}, bindings);
+  const value = await expression(code).evaluate({}, bindings);
   if (value === undefined) throw new Error(`"${at}": ${code} yields nothing`);
   return JSON.parse(JSON.stringify(value));
 }

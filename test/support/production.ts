@@ -16,7 +16,7 @@ import {
   type DescribeExecutionOutput,
 } from '@aws-sdk/client-sfn';
 import { CreateTopicCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
-import { CreateQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { CreateQueueCommand, DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { tableOn, type Table } from '../../lambdas/clients/table.ts';
 import { keys } from '../../lambdas/framework/keys.ts';
@@ -177,6 +177,8 @@ async function openInbox(
       );
       if (!Messages.length) return bodies;
       bodies.push(...Messages.map(({ Body }) => Body ?? ''));
+      // What is not deleted is received again half a minute later.
+      for (const { ReceiptHandle } of Messages) await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
     }
   };
   return async () => {

@@ -23,6 +23,7 @@ const emulator = {
   account: '000000000000',
   region: 'us-east-1',
   buckets: { backups: { name: 'novacron-backups' } },
+  snapshots: 'none',
   notify: { emails: ['operations@novacron.example'] },
 };
 

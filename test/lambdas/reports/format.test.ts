@@ -74,6 +74,9 @@ describe('the field’s names', () => {
     ['bloatShare', 0.624, 'bloat share', '62.4 %'],
     ['mail gateway millis', 41, 'mail gateway', '41 ms'],
     ['minutes', 2, 'time', '2 min'],
+    ['lagMs', 41, 'lag', '41 ms'],
+    ['alarms', 33, 'alarms', '33'],
+    ['items', 4, 'items', '4'],
   ])('%s is read with its unit', (name, value, said, written) => {
     expect([nameOf(name), measure(name, value)]).toEqual([said, written]);
   });

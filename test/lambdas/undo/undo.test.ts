@@ -122,6 +122,22 @@ describe('U10: undo', () => {
     },
   );
 
+  it('takes back what an earlier call of the same change had begun, where a later one was killed before it acted', async ({
+    table,
+  }) => {
+    const world = aWorld();
+    await changed(table, world, ['a']);
+    const dies = ledgerOf(table, 'run-1', 'a/step', { dryRun: false }).change(
+      'replicas',
+      'a',
+      { before: { count: 0 }, after: { count: 1 } },
+      () => Promise.reject(new Error('killed')),
+    );
+    await expect(dies).rejects.toThrow('killed');
+    expect(await undo({ replicas: world.effect }, { table, run }, false)).toMatchObject({ done: 1, failed: 0 });
+    expect(world.values.get('a')).toEqual({ count: 3 });
+  });
+
   it('leaves to others the kinds of change that are not its own', async ({ table }) => {
     const world = aWorld();
     await changed(table, world, ['a'], 'queue');

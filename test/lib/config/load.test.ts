@@ -326,6 +326,33 @@ describe('W7: a mistake is told with its file, line, field, what was found and w
       { field: 'notify', found: 'nothing' },
     ],
     [
+      'production that does not say what is snapshotted (C10)',
+      'production.yaml',
+      ['snapshots:\n', 'record_of:\n'],
+      { field: 'snapshots', found: 'nothing', allowed: expect.stringContaining('or the word none') },
+    ],
+    [
+      'a tag that AWS keeps for itself (C10)',
+      'production.yaml',
+      ['key: novacron:snapshot', 'key: aws:snapshot'],
+      { field: 'snapshots.volumesByTag.key', found: '"aws:snapshot"' },
+    ],
+    [
+      'a database by its ARN (C10)',
+      'production.yaml',
+      ['instances: [novacron]', 'instances: [arn:aws:rds:x]'],
+      { field: 'snapshots.rds.instances[0]', found: '"arn:aws:rds:x"' },
+    ],
+    [
+      'snapshots of nothing (C10)',
+      'production.yaml',
+      [
+        '  volumesByTag: { key: novacron:snapshot, value: before-maintenance }\n  rds: { instances: [novacron], clusters: [] }',
+        '  rds: { instances: [] }',
+      ],
+      { field: 'snapshots', allowed: expect.stringContaining('or the word none') },
+    ],
+    [
       'a duty that ends before it begins',
       'production.yaml',
       ['every: Every day 00:00-24:00 UTC', 'from: 2026-12-02T00:00:00Z\n    to: 2026-12-01T00:00:00Z'],
