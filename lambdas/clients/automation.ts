@@ -30,7 +30,7 @@ export const automation: Client<Automation> = {
     const [
       { DescribeStateMachineCommand, SFNClient, ValidateStateMachineDefinitionCommand },
       { GetFunctionConfigurationCommand, LambdaClient },
-    ] = await Promise.all([import('@aws-sdk/client-sfn'), import('@aws-sdk/client-lambda')]);
+    ] = await Promise.all([import('./sdk/sfn.ts'), import('./sdk/lambda.ts')]);
     const machines = required('MACHINES');
     const sfn = new SFNClient({});
     const lambda = new LambdaClient({});

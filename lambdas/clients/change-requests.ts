@@ -31,7 +31,7 @@ const unknown = /^(UnknownOperation(Exception)?|InvalidAction|UnsupportedOperati
 export const changeRequests: Client<ChangeRequests> = {
   needs: 'changeRequests',
   async open() {
-    const { DescribeOpsItemsCommand, paginateDescribeOpsItems, SSMClient } = await import('@aws-sdk/client-ssm');
+    const { DescribeOpsItemsCommand, paginateDescribeOpsItems, SSMClient } = await import('./sdk/ssm.ts');
     const client = new SSMClient({});
 
     async function pending(): Promise<ChangeRequest[] | undefined> {

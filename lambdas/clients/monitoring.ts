@@ -32,7 +32,7 @@ export const monitoring: Client<Monitoring> = {
   needs: 'monitoring',
   async open() {
     const { CloudWatchClient, GetMetricStatisticsCommand, paginateDescribeAlarms } =
-      await import('@aws-sdk/client-cloudwatch');
+      await import('./sdk/cloudwatch.ts');
     const client = new CloudWatchClient({});
 
     async function alarms(names: string[]): Promise<AlarmFacts[]> {

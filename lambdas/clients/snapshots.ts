@@ -47,7 +47,7 @@ const runTag = 'novacron:run';
 export const snapshots: Client<Snapshots> = {
   needs: 'snapshots',
   async open() {
-    const ec2Sdk = await import('@aws-sdk/client-ec2');
+    const ec2Sdk = await import('./sdk/ec2.ts');
     const ec2 = new ec2Sdk.EC2Client({});
     let opened: Awaited<ReturnType<typeof openRds>> | undefined;
     const rds = async () => (opened ??= await openRds());
@@ -105,7 +105,7 @@ export const snapshots: Client<Snapshots> = {
 };
 
 async function openRds() {
-  const sdk = await import('@aws-sdk/client-rds');
+  const sdk = await import('./sdk/rds.ts');
   const client = new sdk.RDSClient({});
   return {
     async ours(environment: string): Promise<Snapshot[]> {

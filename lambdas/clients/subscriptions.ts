@@ -17,7 +17,7 @@ export interface Subscriptions {
 export const subscriptions: Client<Subscriptions> = {
   needs: 'subscriptions',
   async open() {
-    const { paginateListSubscriptionsByTopic, SNSClient } = await import('@aws-sdk/client-sns');
+    const { paginateListSubscriptionsByTopic, SNSClient } = await import('./sdk/sns.ts');
     const topic = required('NOTICES_TOPIC');
     const client = new SNSClient({});
     async function all(): Promise<Subscription[]> {

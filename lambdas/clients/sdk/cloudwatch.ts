@@ -4,4 +4,5 @@ export {
   GetAlarmMuteRuleCommand,
   GetMetricStatisticsCommand,
   PutAlarmMuteRuleCommand,
+  paginateDescribeAlarms,
 } from '@aws-sdk/client-cloudwatch';

@@ -1,7 +1,9 @@
 export {
   DescribeExecutionCommand,
+  DescribeStateMachineCommand,
   SFNClient,
   StartExecutionCommand,
   StopExecutionCommand,
+  ValidateStateMachineDefinitionCommand,
   paginateListExecutions,
 } from '@aws-sdk/client-sfn';

@@ -1,1 +1,1 @@
-export { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+export { PublishCommand, SNSClient, paginateListSubscriptionsByTopic } from '@aws-sdk/client-sns';

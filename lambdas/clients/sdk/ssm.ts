@@ -1,1 +1,6 @@
-export { GetCalendarStateCommand, SSMClient } from '@aws-sdk/client-ssm';
+export {
+  DescribeOpsItemsCommand,
+  GetCalendarStateCommand,
+  SSMClient,
+  paginateDescribeOpsItems,
+} from '@aws-sdk/client-ssm';

@@ -1,0 +1,1 @@
+export { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
