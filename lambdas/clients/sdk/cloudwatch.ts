@@ -5,4 +5,5 @@ export {
   GetMetricStatisticsCommand,
   paginateDescribeAlarms,
   PutAlarmMuteRuleCommand,
+  paginateDescribeAlarms,
 } from '@aws-sdk/client-cloudwatch';
