@@ -5,5 +5,4 @@ export {
   GetMetricStatisticsCommand,
   paginateDescribeAlarms,
   PutAlarmMuteRuleCommand,
-  paginateDescribeAlarms,
 } from '@aws-sdk/client-cloudwatch';
