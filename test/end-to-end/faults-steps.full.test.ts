@@ -100,6 +100,8 @@ describe('W13: a step that fails', () => {
 
   it('by taking longer than its task may: the lease is kept until the function, which works on, has ended', async () => {
     await fault(production, vacuum, faulty.busyFor(8), 20);
+    // The checklist would see that the machine is not as it was deployed.
+    await fault(production, 'checks/automation-is-sound', faulty.answering({ done: 1 }));
     await limitTask(production, 'database_optimization', 'Run step', 2);
     const execution = await start('a task takes too long');
     const operation = await childOf(production, execution, 'database_optimization');
