@@ -45,7 +45,7 @@ describe('W13: a window that is stopped', () => {
       name,
       ...within,
     ]);
-    const waits = ['Wait for the lease', 'Ask again later', 'Not known, ask again'];
+    const waits = ['Wait for the lease', 'Wait to ask again', 'Ask again later', 'Not known, ask again'];
     const passing = window
       .filter(({ type }) => ['Choice', 'Pass', 'Succeed', 'Fail'].includes(type))
       .map(({ name }) => name);
@@ -60,7 +60,7 @@ describe('W13: a window that is stopped', () => {
     await stopIn(production, execution, 'Open run');
     expect(await production.run(execution)).toBeUndefined();
     await gate.open();
-    expect(await production.run(execution)).toMatchObject({ state: 'open' });
+    await eventually(() => production.run(execution), 20, 'the late call opened no run');
     await expectClosed(production, execution, { ...cancelled, notices: ['cancellation'], within: 120 });
   });
 
@@ -124,6 +124,16 @@ describe('W13: a window that is stopped', () => {
     );
     const execution = await production.start({ window: 'weekly', reason: 'to be stopped' });
     await stopIn(production, execution, 'Not known, ask again');
+    await expectClosed(production, execution, { ...cancelled, notices: ['start', 'cancellation'] });
+  });
+
+  it('in Wait to ask again, where a check waits for something outside', async () => {
+    await using faults = new AsyncDisposableStack();
+    faults.use(
+      await replaceCode(production, 'checks/snapshot-was-made', answering({ left: 1, wait: 'it is being made' })),
+    );
+    const execution = await production.start({ window: 'weekly', reason: 'to be stopped' });
+    await stopIn(production, execution, 'Wait to ask again');
     await expectClosed(production, execution, { ...cancelled, notices: ['start', 'cancellation'] });
   });
 
