@@ -87,9 +87,11 @@ const own = new CustomResource(data, 'Own', {
 new CfnOutput(data, 'Said', { value: own.getAttString('said') });
 
 const stack = new Stack(app, 'Wide', { env });
-const queue = new Queue(stack, 'Queue', { enforceSSL: true, encryptionMasterKey: key });
+new Queue(stack, 'Queue', { enforceSSL: true, encryptionMasterKey: key });
+// A subscription by a queue under the key would write the topic into the key's policy: a cycle between the stacks.
+const inbox = new Queue(stack, 'Inbox', { enforceSSL: true });
 const topic = new Topic(stack, 'Topic', { masterKey: key, enforceSSL: true });
-topic.addSubscription(new SqsSubscription(queue));
+topic.addSubscription(new SqsSubscription(inbox));
 topic.grantPublish(new ServicePrincipal('cloudwatch.amazonaws.com'));
 
 const logs = new LogGroup(stack, 'Logs', {
