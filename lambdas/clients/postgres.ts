@@ -1,13 +1,13 @@
 import type { Client, Opening } from '../framework/client.ts';
 import { StepError } from '../framework/errors.ts';
 import type { Change } from '../framework/result.ts';
-import { type Backend, type Ended, endSessions, predecessor } from './postgres-backends.ts';
-import { type DatabaseNumbers, numbers } from './postgres-numbers.ts';
-import { Session } from './postgres-session.ts';
-import { findConnection } from './postgres-settings.ts';
-import type { VacuumOptions } from './postgres-statements.ts';
-import { type Survey, survey } from './postgres-survey.ts';
-import { vacuum } from './postgres-vacuum.ts';
+import { type Backend, type Ended, endSessions, predecessor } from './postgres/backends.ts';
+import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
+import { Session } from './postgres/session.ts';
+import { findConnection } from './postgres/settings.ts';
+import type { VacuumOptions } from './postgres/statements.ts';
+import { type Survey, survey } from './postgres/survey.ts';
+import { vacuum } from './postgres/vacuum.ts';
 
 /** One database of NovaCron, by a session of its own on the primary. */
 export interface Postgres {

@@ -1,5 +1,5 @@
-import { vacuumGrant, type VacuumOptions, vacuumTyped } from '../clients/postgres-statements.ts';
-import type { AutovacuumSettings, Holder, ServerFacts, Survey, TableFacts, Wear } from '../clients/postgres-survey.ts';
+import { vacuumGrant, type VacuumOptions, vacuumTyped } from '../clients/postgres/statements.ts';
+import type { AutovacuumSettings, Holder, ServerFacts, Survey, TableFacts, Wear } from '../clients/postgres/survey.ts';
 import type { Finding, Work } from '../framework/result.ts';
 
 export interface VacuumRules {

@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import pg from 'pg';
-import { readNumbers } from '../../lambdas/clients/postgres-numbers.ts';
+import { readNumbers } from '../../lambdas/clients/postgres/numbers.ts';
 import { seriesOn, type Period, type Rolled, type RunSummary } from '../../lambdas/clients/series.ts';
 import { tableOn } from '../../lambdas/clients/table.ts';
 import type { Numbers } from '../../lambdas/framework/result.ts';

@@ -8,7 +8,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type pg from 'pg';
 import { Deadline } from '../../../lambdas/framework/deadline.ts';
-import { connected } from '../../../lambdas/clients/postgres-connection.ts';
+import { connected } from '../../../lambdas/clients/postgres/connection.ts';
 import { postgres } from '../../../lambdas/clients/postgres.ts';
 import { opening, openPostgres, type TestDatabase, testDatabase } from '../../support/database.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Holder, ServerFacts, TableFacts } from '../../../lambdas/clients/postgres-survey.ts';
+import type { Holder, ServerFacts, TableFacts } from '../../../lambdas/clients/postgres/survey.ts';
 import { type VacuumRules, vacuumOrder } from '../../../lambdas/database/vacuum-order.ts';
 import { handler } from '../../../lambdas/database/vacuum-tables.step.ts';
 

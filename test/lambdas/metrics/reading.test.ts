@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import type { CloudWatch, Point } from '../../../lambdas/clients/cloudwatch.ts';
-import type { DatabaseNumbers } from '../../../lambdas/clients/postgres-numbers.ts';
+import type { DatabaseNumbers } from '../../../lambdas/clients/postgres/numbers.ts';
 import { seriesOn, type Series } from '../../../lambdas/clients/series.ts';
 import type { Run } from '../../../lambdas/framework/run.ts';
 import { readDatabase } from '../../../lambdas/metrics/database-reading.ts';

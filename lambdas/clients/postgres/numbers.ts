@@ -1,6 +1,6 @@
-import type { Numbers } from '../framework/result.ts';
-import type { Query, Session } from './postgres-session.ts';
-import { limits } from './postgres-survey.ts';
+import type { Numbers } from '../../framework/result.ts';
+import type { Query, Session } from './session.ts';
+import { limits } from './survey.ts';
 
 /** The database and its server at one moment, by the server's clock. */
 export interface DatabaseNumbers {

@@ -1,5 +1,5 @@
-import { codeOf } from './postgres-errors.ts';
-import type { Query, Session } from './postgres-session.ts';
+import { codeOf } from './errors.ts';
+import type { Query, Session } from './session.ts';
 
 /** The server as the rules need to know it. Sizes in bytes, ages in transactions. */
 export interface ServerFacts {

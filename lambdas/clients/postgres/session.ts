@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, QueryResultRow } from 'pg';
-import type { Deadline } from '../framework/deadline.ts';
-import { StepError } from '../framework/errors.ts';
-import { applicationName, connected, pooled } from './postgres-connection.ts';
-import { translated } from './postgres-errors.ts';
-import type { Connection } from './postgres-settings.ts';
+import type { Deadline } from '../../framework/deadline.ts';
+import { StepError } from '../../framework/errors.ts';
+import { applicationName, connected, pooled } from './connection.ts';
+import { translated } from './errors.ts';
+import type { Connection } from './settings.ts';
 
 /** What the server said beside its answer: warnings, and the lines of VERBOSE. */
 export interface Notice {

@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import * as z from 'zod';
-import { StepError } from '../framework/errors.ts';
+import { StepError } from '../../framework/errors.ts';
 
 /** How to reach a database. `systemIdentifier` is the one by which the configuration knows the server. */
 export interface Connection {

@@ -1,4 +1,4 @@
-import { type ErrorName, StepError } from '../framework/errors.ts';
+import { type ErrorName, StepError } from '../../framework/errors.ts';
 
 /** By SQLSTATE, or its first three or two characters: the error's name, what it means, what to do. Manual, appendix A. */
 const meanings: Record<string, [ErrorName, string]> = {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { translated } from '../../../lambdas/clients/postgres-errors.ts';
-import { applicationName } from '../../../lambdas/clients/postgres-connection.ts';
-import { findConnection, tlsFor } from '../../../lambdas/clients/postgres-settings.ts';
+import { translated } from '../../../../lambdas/clients/postgres/errors.ts';
+import { applicationName } from '../../../../lambdas/clients/postgres/connection.ts';
+import { findConnection, tlsFor } from '../../../../lambdas/clients/postgres/settings.ts';
 
 const secret = {
   host: 'db.internal',

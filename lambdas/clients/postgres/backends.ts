@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Session } from './postgres-session.ts';
+import type { Session } from './session.ts';
 
 /** A session of ours on the server. */
 export interface Backend {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Client, CustomTypesConfig } from 'pg';
-import type { Deadline } from '../framework/deadline.ts';
-import { StepError } from '../framework/errors.ts';
-import type { Connection } from './postgres-settings.ts';
+import type { Deadline } from '../../framework/deadline.ts';
+import { StepError } from '../../framework/errors.ts';
+import type { Connection } from './settings.ts';
 
 /** Settings of every session; those that a version does not have are left out (13 cannot watch its client). */
 const sessionSettings: Record<string, string> = {

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StepError } from '../framework/errors.ts';
-import type { Change } from '../framework/result.ts';
-import { codeOf } from './postgres-errors.ts';
-import { quietLockTimeout, type Session } from './postgres-session.ts';
-import { vacuumGrant, type VacuumOptions, vacuumSettings, vacuumStatement } from './postgres-statements.ts';
-import { mayVacuum } from './postgres-survey.ts';
+import { StepError } from '../../framework/errors.ts';
+import type { Change } from '../../framework/result.ts';
+import { codeOf } from './errors.ts';
+import { quietLockTimeout, type Session } from './session.ts';
+import { vacuumGrant, type VacuumOptions, vacuumSettings, vacuumStatement } from './statements.ts';
+import { mayVacuum } from './survey.ts';
 
 interface State {
   name: string;

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { DatabaseNumbers } from '../../../lambdas/clients/postgres-numbers.ts';
-import { openPostgres, type TestDatabase, testDatabase } from '../../support/database.ts';
+import type { DatabaseNumbers } from '../../../../lambdas/clients/postgres/numbers.ts';
+import { openPostgres, type TestDatabase, testDatabase } from '../../../support/database.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
