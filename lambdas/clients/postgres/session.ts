@@ -3,6 +3,7 @@ import type { Client, QueryResultRow } from 'pg';
 import type { Deadline } from '../../framework/deadline.ts';
 import { StepError } from '../../framework/errors.ts';
 import { applicationName, connected, pooled } from './connection.ts';
+import { copyOut, type Copy } from './copy.ts';
 import { translated } from './errors.ts';
 import type { Connection } from './settings.ts';
 
@@ -117,20 +118,26 @@ export class Session {
     }
   }
 
-  /** Reading statements in one snapshot; `limits` hold for each of them. */
-  async snapshot<T>(limits: Record<string, string>, doing: string, work: (query: Query) => Promise<T>): Promise<T> {
+  /** Reading statements in one snapshot; `limits` hold for each of them, and the time left where they say nothing of it. */
+  async snapshot<T>(
+    limits: Record<string, string>,
+    doing: string,
+    work: (query: Query, copy: Copy) => Promise<T>,
+  ): Promise<T> {
     const { tag, step } = this.#options;
-    this.#millisLeft(doing);
+    const timeLeft = { statement_timeout: String(this.#millisLeft(doing) + backstop) };
     try {
       await set(this.#main, { application_name: applicationName(tag, step, 'survey') });
       await this.#main.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
       try {
-        await set(this.#main, limits, true);
+        await set(this.#main, { ...timeLeft, ...limits }, true);
         const query: Query = async <R extends QueryResultRow>(sql: string, values: unknown[] = []) =>
           (await this.#main.query<R>(sql, values)).rows;
-        return await this.#cancelledOnAbort(work(query));
+        const copy: Copy = (sql, take) => copyOut(this.#main, sql, take, (over) => this.#cancel(over));
+        return await this.#cancelledOnAbort(work(query, copy));
       } finally {
-        await this.#main.query('ROLLBACK');
+        // On a connection that is gone there is nothing to end; the error says so.
+        await this.#main.query('ROLLBACK').catch(() => undefined);
       }
     } catch (error) {
       throw translated(error, doing);
