@@ -7,6 +7,8 @@ import { Deadline } from '../../lambdas/framework/deadline.ts';
 import { eachOf } from '../../lambdas/framework/each.ts';
 import type { ItemItem } from '../../lambdas/framework/record-items.ts';
 import type { Numbers } from '../../lambdas/framework/result.ts';
+import type { SharedCluster } from './clusters.ts';
+import { newest, type Version } from './versions.ts';
 
 export interface TestDatabase extends AsyncDisposable {
   name: string;
@@ -18,12 +20,26 @@ export interface TestDatabase extends AsyncDisposable {
   connect(url?: string): Promise<pg.Client>;
 }
 
+/** A cluster of this version, for what is about the server and not about a database. */
+export function sharedCluster(version: Version = newest): SharedCluster {
+  const cluster = inject('clusters')[version];
+  if ('missing' in cluster) throw new Error(cluster.missing);
+  return cluster;
+}
+
+export interface TestDatabaseOptions {
+  /** Without NovaCron's tables. */
+  empty?: boolean;
+  /** PostgreSQL's major version. */
+  version?: Version;
+}
+
 /**
  * A database of its own for a test file or a test, made from NovaCron's small, healthy template. Dispose it, or let
  * `afterAll` do so. As after a restore, its statistics are empty until something is done in it.
  */
-export async function testDatabase({ empty = false }: { empty?: boolean } = {}): Promise<TestDatabase> {
-  const { primary, standby, passwords } = inject('cluster');
+export async function testDatabase({ empty = false, version }: TestDatabaseOptions = {}): Promise<TestDatabase> {
+  const { primary, standby, passwords } = sharedCluster(version);
   const name = `test_${randomBytes(6).toString('hex')}`;
   await asAdmin(primary, `CREATE DATABASE ${name} TEMPLATE ${empty ? 'template0' : 'novacron_template'}`);
   const at = (base: string, login?: [string, string]) => {
