@@ -3,7 +3,7 @@ import type { Client, Opening } from '../framework/client.ts';
 import { StepError } from '../framework/errors.ts';
 import type { Change } from '../framework/result.ts';
 import type { CopiedRows, Receipt } from './archive-manifest.ts';
-import { type Backend, type Ended, endSessions, predecessor } from './postgres/backends.ts';
+import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
 import { Session } from './postgres/session.ts';
@@ -33,8 +33,8 @@ export interface Postgres {
     source: RowSource,
     store: (lines: Readable) => Promise<Receipt>,
   ): Promise<{ copied: CopiedRows; stored: Receipt }>;
-  /** An earlier call of this step that is still at work here: then answer `wait`. */
-  predecessor(): Promise<Backend | undefined>;
+  /** An earlier call of this step that is still at work here, in words. Every step is asked for it before it runs (D19). */
+  predecessor(): Promise<string | undefined>;
   /** Ends what a run left at work here; for closing it. */
   endSessions(tag: string): Promise<Ended>;
 }
@@ -45,6 +45,7 @@ export interface Postgres {
  */
 export const postgres: Client<Postgres> = {
   needs: 'postgres',
+  earlier: (db) => db.predecessor(),
   async open(opening) {
     const connection = await findConnection(opening.target, readSecret);
     const session = await Session.open(connection, opening);
