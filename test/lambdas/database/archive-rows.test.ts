@@ -16,6 +16,7 @@ afterAll(() => store[Symbol.asyncDispose]());
 let database: TestDatabase;
 beforeEach(async () => {
   database = await testDatabase({ empty: true });
+  await database.query(`SET TimeZone = 'UTC'`);
   await database.query(`GRANT CREATE ON SCHEMA public TO novacron`);
 });
 afterEach(() => database[Symbol.asyncDispose]());
