@@ -30,7 +30,7 @@ export const handler = step({
       const wait = `An earlier call is still at work: pid ${older.pid} (${older.application}), since ${older.since.toISOString()}.`;
       return { done: 0, left: 1, failed: 0, numbers: {}, wait };
     }
-    const { work, findings } = vacuumOrder(await db.survey(), rules);
+    const { work, findings } = vacuumOrder(await db.survey('tables', 'holders'), rules);
     return each(work, ({ oid, options }) => db.vacuum(oid, options), { findings, numbers: { tables: work.length } });
   },
 });

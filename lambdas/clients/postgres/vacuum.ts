@@ -4,7 +4,7 @@ import type { Change } from '../../framework/result.ts';
 import { codeOf } from './errors.ts';
 import { quietLockTimeout, type Session } from './session.ts';
 import { vacuumGrant, type VacuumOptions, vacuumSettings, vacuumStatement } from './statements.ts';
-import { mayVacuum } from './survey.ts';
+import { mayVacuum } from './survey/tables.ts';
 
 interface State {
   name: string;
