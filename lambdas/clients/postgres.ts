@@ -1,7 +1,7 @@
 import type { Client, Opening } from '../framework/client.ts';
 import { StepError } from '../framework/errors.ts';
 import type { Change } from '../framework/result.ts';
-import { type Backend, type Ended, endSessions, predecessor } from './postgres/backends.ts';
+import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
@@ -22,8 +22,8 @@ export interface Postgres {
    * @throws StepError `Refused` without the right to, `Retryable` when the table is locked, gone or the time is up.
    */
   vacuum(oid: number, options: VacuumOptions): Promise<Change>;
-  /** An earlier call of this step that is still at work here: then answer `wait`. */
-  predecessor(): Promise<Backend | undefined>;
+  /** An earlier call of this step that is still at work here, in words. Every step is asked for it before it runs (D19). */
+  predecessor(): Promise<string | undefined>;
   /** Ends what a run left at work here; for closing it. */
   endSessions(tag: string): Promise<Ended>;
 }
@@ -34,6 +34,7 @@ export interface Postgres {
  */
 export const postgres: Client<Postgres> = {
   needs: 'postgres',
+  earlier: (db) => db.predecessor(),
   async open(opening) {
     const connection = await findConnection(opening.target, readSecret);
     const session = await Session.open(connection, opening);

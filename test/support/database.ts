@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject, onTestFinished, vi } from 'vitest';
 import { postgres, type Postgres } from '../../lambdas/clients/postgres.ts';
+import { Session } from '../../lambdas/clients/postgres/session.ts';
+import { findConnection } from '../../lambdas/clients/postgres/settings.ts';
 import type { Opening } from '../../lambdas/framework/client.ts';
 import { Deadline } from '../../lambdas/framework/deadline.ts';
 import { eachOf } from '../../lambdas/framework/each.ts';
@@ -106,6 +108,14 @@ export async function openPostgres(
   } finally {
     vi.unstubAllEnvs();
   }
+}
+
+/** A session of the client by itself, closed when the test has finished. */
+export async function openSession(url: string, differences: Partial<Opening> = {}): Promise<Session> {
+  const connection = await findConnection(undefined, async () => '', { DATABASE_URL: url });
+  const session = await Session.open(connection, opening(differences));
+  onTestFinished(() => session.close());
+  return session;
 }
 
 /** The framework's own loop, with a record in memory: `items` is what it wrote down, in order. */

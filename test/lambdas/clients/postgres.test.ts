@@ -269,10 +269,15 @@ it('D19: the trap of a killed client: a plain one’s backend works on, ours is 
   await until(async () => (await vacuuming()).length === 2, 10_000);
   for (const child of children) child.kill('SIGKILL');
 
+  const nextCall = await openPostgres(database.urls.maintenance);
+  expect(await postgres.earlier?.(nextCall)).toMatch(
+    /still at work: pid \d+ \(novacron:killed:database\/vacuum-tables:public\.slow\), since 2/,
+  );
   const isOurs = ({ application }: { application: string }) => application.startsWith('novacron:killed:');
   await until(async () => !(await vacuuming()).some(isOurs), 6_000);
   const left = await vacuuming();
   expect(left.map(({ application }) => application)).toEqual(['plain']);
+  expect(await postgres.earlier?.(nextCall)).toBeUndefined();
   await database.query('SELECT pg_terminate_backend($1)', [left[0]?.pid]);
 }, 30_000);
 
