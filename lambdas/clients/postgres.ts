@@ -9,15 +9,15 @@ import { copyRows, type RowSource } from './postgres/copied-rows.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
-import { type Survey, survey } from './postgres/survey.ts';
+import { type Fact, type Survey, survey } from './postgres/survey.ts';
 import { vacuum } from './postgres/vacuum.ts';
 
 /** One database of NovaCron, by a session of its own on the primary. */
 export interface Postgres {
   /** The server's own number (pg_control_system), as text: it has more digits than a number holds. */
   readonly systemIdentifier: string;
-  /** What the rules decide from; never waits for a locked table. */
-  survey(): Promise<Survey>;
+  /** What rules decide from: the facts asked for, of one moment. Never waits for a locked table. */
+  survey<F extends Fact>(...facts: F[]): Promise<Survey<F>>;
   /** What is measured over time; as quick, and reads only. */
   numbers(): Promise<DatabaseNumbers>;
   /**
@@ -53,7 +53,7 @@ export const postgres: Client<Postgres> = {
       const systemIdentifier = await refuseOthers(session, opening, connection.systemIdentifier);
       return {
         systemIdentifier,
-        survey: () => survey(session),
+        survey: (...facts) => survey(session, facts),
         numbers: () => numbers(session),
         vacuum: (oid, options) => vacuum(session, oid, options),
         copyRows: (source, store) => copyRows(session, source, store),
