@@ -8,3 +8,6 @@ GRANT novacron TO novacron_maintenance;
 
 -- Sees every session and all statistics, reads all tables (PostgreSQL 14 and later).
 GRANT pg_monitor, pg_read_all_data TO novacron_maintenance;
+
+-- In each database: where retired partitions wait before they are dropped. The application has no right in it.
+CREATE SCHEMA maintenance_quarantine AUTHORIZATION novacron_maintenance;

@@ -14,9 +14,16 @@ interface Operation {
 
 /** Every operation there is, under the runbook's own name. A new one is a line here and a line in config/windows.yaml. */
 export const operations = {
+  database_care: {
+    comment: 'Creates the partitions ahead (D9).',
+    steps: [{ step: 'database/create-partitions', per: 'database' }],
+  },
   database_optimization: {
-    comment: 'Vacuums and analyses the tables that need it, worst first (D5).',
-    steps: [{ step: 'database/vacuum-tables', per: 'database' }],
+    comment: 'Vacuums and analyses the tables that need it, worst first (D5); retires old partitions (D9).',
+    steps: [
+      { step: 'database/vacuum-tables', per: 'database' },
+      { step: 'database/retire-partitions', per: 'database' },
+    ],
   },
   metric_aggregation: {
     comment: 'Reads the numbers of databases and platform and rolls them up per day and week, for the trends (O1).',

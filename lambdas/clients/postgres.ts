@@ -4,6 +4,22 @@ import { StepError } from '../framework/errors.ts';
 import type { Change } from '../framework/result.ts';
 import type { CopiedRows, Receipt } from './archive-manifest.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
+import {
+  createPartition,
+  detachPartition,
+  dropArchived,
+  finalizeDetach,
+  type NewPartition,
+  quarantineTable,
+} from './postgres/partition-acts.ts';
+import {
+  type CalendarTable,
+  calendarTables,
+  type Mark,
+  ownRetention,
+  type OwnRetention,
+  rowsInDefault,
+} from './postgres/partitions.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
 import { Session } from './postgres/session.ts';
@@ -33,6 +49,20 @@ export interface Postgres {
     source: RowSource,
     store: (lines: Readable) => Promise<Receipt>,
   ): Promise<{ copied: CopiedRows; stored: Receipt }>;
+  /** Tables whose partitions follow a calendar, each as it is in its zone (D9). */
+  calendarTables(wanted: readonly { table: string; zone: string }[]): Promise<CalendarTable[]>;
+  /** Rows of the default partition that belong into a range; no more than `most` and one are counted. */
+  rowsInDefault(table: CalendarTable, range: { from: string; to: string }, most: number): Promise<number>;
+  /** What the database's own settings say of how long its audit log is kept. */
+  ownRetention(): Promise<OwnRetention[]>;
+  /** Makes and attaches a partition, with the rows of its range; answers how many came out of the default partition. */
+  createPartition(table: CalendarTable, partition: NewPartition): Promise<number>;
+  finalizeDetach(oid: number): Promise<void>;
+  /** Out of its parent and into quarantine, where only maintenance has a right. */
+  detachPartition(oid: number, mark: Mark): Promise<void>;
+  quarantineTable(oid: number, mark: Mark): Promise<void>;
+  /** Drops a table in quarantine that under lock still is what was archived. @throws StepError `Refused` otherwise */
+  dropArchived(oid: number, archived: { rows: number; contentHash: string }): Promise<void>;
   /** An earlier call of this step that is still at work here, in words. Every step is asked for it before it runs (D19). */
   predecessor(): Promise<string | undefined>;
   /** Ends what a run left at work here; for closing it. */
@@ -57,6 +87,14 @@ export const postgres: Client<Postgres> = {
         numbers: () => numbers(session),
         vacuum: (oid, options) => vacuum(session, oid, options),
         copyRows: (source, store) => copyRows(session, source, store),
+        calendarTables: (wanted) => calendarTables(session, wanted),
+        rowsInDefault: (table, range, most) => rowsInDefault(session, table, range, most),
+        ownRetention: () => ownRetention(session),
+        createPartition: (table, partition) => createPartition(session, table, partition),
+        finalizeDetach: (oid) => finalizeDetach(session, oid),
+        detachPartition: (oid, mark) => detachPartition(session, oid, mark),
+        quarantineTable: (oid, mark) => quarantineTable(session, oid, mark),
+        dropArchived: (oid, archived) => dropArchived(session, oid, archived),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),
         [Symbol.asyncDispose]: () => session.close(),

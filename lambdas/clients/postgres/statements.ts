@@ -50,14 +50,21 @@ export function vacuumTyped(name: string, options: VacuumOptions): string {
  * The statement that gives `role` the right to VACUUM a table. Membership in the owning role is the way of all versions, but
  * never membership in a superuser.
  */
-export function vacuumGrant(
-  { name, owner, ownerIsSuperuser }: { name: string; owner: string; ownerIsSuperuser: boolean },
-  role: string,
-  version: number,
-): string {
-  if (version >= 170_000) return `GRANT MAINTAIN ON TABLE ${name} TO ${quoted(role)}`;
+export function vacuumGrant(table: Owned, role: string, version: number): string {
+  if (version >= 170_000) return `GRANT MAINTAIN ON TABLE ${table.name} TO ${quoted(role)}`;
+  return ownerGrant(table, role);
+}
+
+/** The statement that lets `role` change a table as its owner does: what MAINTAIN does not cover, such as DETACH and DROP. */
+export function ownerGrant({ name, owner, ownerIsSuperuser }: Owned, role: string): string {
   if (ownerIsSuperuser) return `ALTER TABLE ${name} OWNER TO <the application's role>`;
   return `GRANT ${quoted(owner)} TO ${quoted(role)}`;
+}
+
+interface Owned {
+  name: string;
+  owner: string;
+  ownerIsSuperuser: boolean;
 }
 
 /** For messages only: what is run is quoted by the server. */
