@@ -1,8 +1,11 @@
+import type { Readable } from 'node:stream';
 import type { Client, Opening } from '../framework/client.ts';
 import { StepError } from '../framework/errors.ts';
 import type { Change } from '../framework/result.ts';
+import type { CopiedRows, Receipt } from './archive-manifest.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
+import { copyRows, type RowSource } from './postgres/copied-rows.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
@@ -22,6 +25,14 @@ export interface Postgres {
    * @throws StepError `Refused` without the right to, `Retryable` when the table is locked, gone or the time is up.
    */
   vacuum(oid: number, options: VacuumOptions): Promise<Change>;
+  /**
+   * Copies rows in one snapshot to `store`, with what the server counts of them there (D3, D7, D9).
+   * @throws what `store` threw; StepError `Refused` where row-level security would show our role only a part of the rows
+   */
+  copyRows(
+    source: RowSource,
+    store: (lines: Readable) => Promise<Receipt>,
+  ): Promise<{ copied: CopiedRows; stored: Receipt }>;
   /** An earlier call of this step that is still at work here, in words. Every step is asked for it before it runs (D19). */
   predecessor(): Promise<string | undefined>;
   /** Ends what a run left at work here; for closing it. */
@@ -45,6 +56,7 @@ export const postgres: Client<Postgres> = {
         survey: (...facts) => survey(session, facts),
         numbers: () => numbers(session),
         vacuum: (oid, options) => vacuum(session, oid, options),
+        copyRows: (source, store) => copyRows(session, source, store),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),
         [Symbol.asyncDispose]: () => session.close(),

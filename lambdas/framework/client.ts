@@ -7,6 +7,7 @@ export type Capability =
   | 'executions'
   | 'notices'
   | 'reports'
+  | 'archives'
   | 'backups'
   | 'alarms'
   | 'automation'
