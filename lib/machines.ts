@@ -40,6 +40,7 @@ export function machinesOf(
 ): Machine[] {
   const others = [
     closeRunMachine(configuration, names),
+    stepMachine(configuration, names),
     ...(Object.keys(operations) as OperationName[]).map((name) => operationMachine(name, configuration, names)),
   ];
   const hashOf = ({ definition, values }: Machine) => definitionHash(fill(definition, values));
@@ -54,20 +55,46 @@ export function machinesOf(
   return [window(machines), ...others];
 }
 
+const plannedOf = (name: OperationName): PlannedStep[] => operations[name].steps;
+
+/** The steps of operations, for each of their targets. */
+const stepsOf = (name: OperationName, configuration: Configuration, names: Names) =>
+  plannedOf(name).flatMap((step) => entriesOf(step, configuration, names, { operation: name }));
+
 function operationMachine(name: OperationName, configuration: Configuration, names: Names): Machine {
-  const { comment, steps: planned } = operations[name] as { comment: string; steps: PlannedStep[] };
+  const { comment } = operations[name];
   return {
     name,
     definition: 'operation',
     values: {
-      comment: `${comment} By hand: { "reason": "why" }, optionally until and dryRun.`,
+      comment: `${comment} By hand: { "reason": "why" }, optionally steps, until and dryRun.`,
       timeoutSeconds: operationSeconds,
       operation: name,
       table: names.table,
       windowMachine: names.machineArn('window'),
-      steps: planned.flatMap((step) => entriesOf(step, configuration, names, { operation: name })),
+      steps: stepsOf(name, configuration, names),
     },
-    invokes: planned.map(({ step }) => step),
+    invokes: plannedOf(name).map(({ step }) => step),
+    starts: ['window'],
+    readsRuns: true,
+  };
+}
+
+/** Any step of any operation by itself: for flows, which have a box for each of theirs, and by hand. */
+function stepMachine(configuration: Configuration, names: Names): Machine {
+  const operationNames = Object.keys(operations) as OperationName[];
+  return {
+    name: 'step',
+    definition: 'step',
+    values: {
+      comment:
+        'One step of an operation. By hand: { "step": "database/vacuum-tables", "reason": "why" }, optionally operation, until and dryRun.',
+      timeoutSeconds: operationSeconds,
+      table: names.table,
+      windowMachine: names.machineArn('window'),
+      steps: operationNames.flatMap((name) => stepsOf(name, configuration, names)),
+    },
+    invokes: operationNames.flatMap(plannedOf).map(({ step }) => step),
     starts: ['window'],
     readsRuns: true,
   };
@@ -95,7 +122,7 @@ function windowMachine(configuration: Configuration, names: Names, deployed: Dep
       operations: operationNames.map((name) => ({
         name,
         machine: names.machineArn(name),
-        minutes: leastMinutes(name),
+        steps: plannedOf(name).map(({ step }) => ({ name: step, minutes: minutesOf(step) })),
       })),
       checks: checklist.flatMap(({ blocker, ...step }) =>
         entriesOf(step, configuration, names, { deployed }).map((entry) => ({
@@ -159,9 +186,6 @@ function closeRunMachine(configuration: Configuration, names: Names): Machine {
     readsRuns: false,
   };
 }
-
-/** The least time worth starting an operation with: that of its shortest step. */
-const leastMinutes = (name: OperationName) => Math.min(...operations[name].steps.map(({ step }) => minutesOf(step)));
 
 const minutesOf = (step: StepName): number => {
   const { spec } = steps[step];

@@ -73,6 +73,8 @@ export const Run = z.object({
   /** The end of the window, ISO 8601 UTC. */
   end: z.string(),
   operations: z.array(PlannedOperation),
+  /** The only steps of its operations that are run, where a person asked for some. */
+  steps: z.array(z.string()).optional(),
   merged: z.array(z.strictObject({ window: z.string(), occurrence: z.string() })),
   /** Identifies the deployment that opened the run. */
   build: z.string(),

@@ -23,6 +23,8 @@ const Request = z.strictObject({
   window: z.string().optional(),
   /** Operations to run, in this order, instead of the window's own. */
   operations: z.array(z.string()).optional(),
+  /** Steps of these operations, instead of all of theirs. */
+  steps: z.array(z.string()).optional(),
   /** When to end at the latest, ISO 8601 UTC. */
   until: z.string().optional(),
   /** Say what would be done, and change nothing. */
@@ -59,7 +61,14 @@ export const handler = standalone({
     execution: z.string().min(1),
     environment: Environment,
     windows: z.array(Window),
-    operations: z.array(z.strictObject({ name: z.string(), machine: z.string(), minutes: z.number() })),
+    operations: z.array(
+      z.strictObject({
+        name: z.string(),
+        machine: z.string(),
+        /** Each with the least minutes worth starting it with. */
+        steps: z.array(z.strictObject({ name: z.string(), minutes: z.number() })),
+      }),
+    ),
     /** Kept free before a window's end for closing the run, minutes. */
     reserveMinutes: z.number().positive(),
     freezes: z.array(Freeze),
@@ -206,6 +215,7 @@ function runOf(plan: Plan, { id, execution, environment, epoch, now }: Identity)
     deadline: plan.deadline.toISOString(),
     end: plan.end.toISOString(),
     operations: plan.operations.map((operation) => ({ ...operation, execution: executionArn(operation.machine, tag) })),
+    ...(plan.steps && { steps: plan.steps }),
     merged: plan.merged,
     build: required('BUILD'),
   };

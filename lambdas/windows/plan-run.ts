@@ -7,6 +7,8 @@ export interface StartRequest {
   time?: string;
   /** Exactly these, instead of the window's own and of what it contains. */
   operations?: string[];
+  /** Exactly these steps of its operations. */
+  steps?: string[];
   /** By hand: when to end at the latest, ISO 8601 UTC. */
   until?: string;
   dryRun: boolean;
@@ -25,8 +27,16 @@ export interface KnownOperation {
   name: string;
   /** ARN of its state machine. */
   machine: string;
-  /** The least minutes worth starting it with. */
+  /** What it runs in turn, each with the least minutes worth starting it with. */
+  steps: readonly { name: string; minutes: number }[];
+}
+
+export interface PlannedOperation {
+  name: string;
+  machine: string;
+  /** The least minutes worth starting it with: those of its shortest step. */
   minutes: number;
+  mergedFrom?: string;
 }
 
 export interface Setting {
@@ -53,7 +63,9 @@ export interface Plan {
   deadline: Date;
   end: Date;
   /** In their order; those of contained windows first, each operation once. */
-  operations: (KnownOperation & { mergedFrom?: string })[];
+  operations: PlannedOperation[];
+  /** The only steps of theirs that are run, where a person asked for some. */
+  steps?: string[];
   merged: OccurrenceName[];
   /** The outermost occurrence, open now, that wholly contains this run's. */
   containedBy?: OccurrenceName;
@@ -104,12 +116,13 @@ export function planRun(request: StartRequest, setting: Setting, now: Date): Pla
     deadline,
     end,
     operations,
+    ...(request.steps && { steps: request.steps }),
     merged: merged.map(named),
     ...(container && { containedBy: named(container) }),
   };
 }
 
-function unknownNames({ window, operations }: StartRequest, setting: Setting): Refusal | undefined {
+function unknownNames({ window, operations, steps }: StartRequest, setting: Setting): Refusal | undefined {
   const windows = setting.windows.map(({ name }) => name);
   if (window !== undefined && !windows.includes(window)) {
     return invalid('window', `no window is called ${window}; ${known(windows)}`);
@@ -119,8 +132,19 @@ function unknownNames({ window, operations }: StartRequest, setting: Setting): R
   const wanted = operations ?? setting.windows.find(({ name }) => name === window)?.operations ?? [];
   const unknown = wanted.filter((name) => !names.includes(name));
   if (unknown.length > 0) return invalid('operations', `no operation is called ${unknown.join(', ')}; ${known(names)}`);
-  return undefined;
+  return steps && unknownSteps(steps, wanted, setting);
 }
+
+function unknownSteps(steps: string[], wanted: string[], { operations }: Setting): Refusal | undefined {
+  if (steps.length === 0) return invalid('steps', 'the list is empty; leave it out for all steps');
+  const names = operations.filter(({ name }) => wanted.includes(name)).flatMap(stepNames);
+  const unknown = steps.filter((name) => !names.includes(name));
+  return unknown.length > 0
+    ? invalid('steps', `no step of ${wanted.join(', ')} is called ${unknown.join(', ')}; ${known(names)}`)
+    : undefined;
+}
+
+const stepNames = ({ steps }: KnownOperation) => steps.map(({ name }) => name);
 
 function unfitBySchedule({ window, until }: StartRequest): Refusal | undefined {
   if (window === undefined) return invalid('window', 'a scheduled start names its window');
@@ -188,7 +212,7 @@ function nextStart({ windows }: Setting, merged: Occurrence[], now: Date): Date 
   return starts.sort((a, b) => a.getTime() - b.getTime())[0];
 }
 
-/** The contained occurrences that have not ended and end with the run at the latest. Whoever names operations gets exactly these. */
+/** The contained occurrences that have not ended and end with the run at the latest. Whoever names operations or steps gets exactly these. */
 function mergedInto(
   request: StartRequest,
   { windows }: Setting,
@@ -196,7 +220,7 @@ function mergedInto(
   now: Date,
   until: Date,
 ): Occurrence[] {
-  if (!occurrence || request.operations) return [];
+  if (!occurrence || request.operations || request.steps) return [];
   return contained(windows, occurrence).filter(({ end }) => end > now && end <= until);
 }
 
@@ -213,12 +237,16 @@ function inOrder(
   const own = (request.operations ?? window!.operations).map((name) => ({ name }));
   return [...takenOver, ...own]
     .filter(({ name }, index, all) => all.findIndex((other) => other.name === name) === index)
-    .map((wanted) => ({ ...operations.find(({ name }) => name === wanted.name)!, ...wanted }));
+    .flatMap((wanted) => {
+      const { machine, steps } = operations.find(({ name }) => name === wanted.name)!;
+      const minutes = steps.filter(({ name }) => request.steps?.includes(name) ?? true).map(({ minutes }) => minutes);
+      return minutes.length > 0 ? [{ ...wanted, machine, minutes: Math.min(...minutes) }] : [];
+    });
 }
 
 function nothingFits(
   { until, time }: StartRequest,
-  operations: KnownOperation[],
+  operations: PlannedOperation[],
   { reserveMinutes }: Setting,
   end: Date,
   now: Date,

@@ -13,6 +13,7 @@ beforeAll(async () => {
 afterAll(() => production?.stop());
 
 const operation = { machine: 'database_optimization' };
+const step = { machine: 'step' };
 const entered = async (executionArn: string) => {
   const { events = [] } = await production.sfn.send(new GetExecutionHistoryCommand({ executionArn }));
   return events.flatMap(({ stateEnteredEventDetails }) => stateEnteredEventDetails?.name ?? []);
@@ -56,6 +57,28 @@ describe('W12: by hand', () => {
     expect((await runAround()).run).toMatchObject({ end: until, dryRun: true });
   });
 
+  it('a step runs by itself: a run opens around it, in which nothing else of its operation is done', async () => {
+    const execution = await production.start({ step: 'metrics/read-platform', reason: 'a test' }, step);
+    expect(await production.ended(execution)).toMatchObject({ status: 'SUCCEEDED' });
+    const { run, steps } = await runAround();
+    expect(run).toMatchObject({
+      outcome: 'done',
+      operations: [{ name: 'metric_aggregation' }],
+      steps: ['metrics/read-platform'],
+      results: [{ operation: 'metric_aggregation', steps: [{ step: 'metrics/read-platform', outcome: 'done' }] }],
+    });
+    expect(steps.map(({ step }) => step).filter((name) => name.startsWith('metrics/'))).toEqual([
+      'metrics/read-platform',
+    ]);
+  });
+
+  it('a step that nobody knows fails before a run is opened, and says which there are', async () => {
+    const execution = await production.start({ step: 'database/vacuum', reason: 'a test' }, step);
+    const { status, error, cause } = await production.ended(execution);
+    expect({ status, error }).toEqual({ status: 'FAILED', error: 'InvalidInput' });
+    expect(cause).toMatch(/^step: no step fits .*database\/vacuum.*; there are .*database\/vacuum-tables/);
+  });
+
   it('a window runs outside its hours, and then serves no occurrence', async () => {
     const execution = await production.start({ window: 'weekly', reason: 'a test', until: later(20) });
     expect(await production.ended(execution)).toMatchObject({ status: 'SUCCEEDED' });
@@ -95,7 +118,7 @@ describe('W12: by hand', () => {
     [
       'an unknown field',
       () => ({ ...good, dryrun: true }),
-      'dryrun: there is no such field; allowed are window, operations, until, dryRun, reason',
+      'dryrun: there is no such field; allowed are window, operations, steps, until, dryRun, reason',
     ],
     ['a wrong type', () => ({ ...good, dryRun: 'true' }), 'dryRun: expected boolean, received string'],
   ])('%s fails in the first state and says which field and what is allowed', async (_case, input, message) => {
@@ -113,7 +136,7 @@ describe('W12: by hand', () => {
     const { status, cause } = await production.ended(execution);
     expect(status).toBe('FAILED');
     expect(cause).toContain('InvalidInput');
-    expect(cause).toContain('untill: there is no such field; allowed are window, operations, until');
-    expect(await entered(execution)).toEqual(['Part of a run?', 'Run by hand']);
+    expect(cause).toContain('untill: there is no such field; allowed are window, operations, steps, until');
+    expect(await entered(execution)).toEqual(['Steps', 'Part of a run?', 'Run by hand']);
   });
 });

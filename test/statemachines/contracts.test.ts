@@ -10,10 +10,22 @@ import { edgesOf, explore, type Json, type Machine } from '../support/explore.ts
 
 const configuration = shipped('production');
 const names = namesOf(configuration);
-const machines = machinesOf(configuration, names).map((machine) => {
-  const definition = JSON.parse(fill(machine.definition, machine.values)) as Machine & { TimeoutSeconds: number };
+const [database] = configuration.targets.databases;
+const twoDatabases = {
+  ...configuration,
+  targets: { ...configuration.targets, databases: [database!, { ...database!, name: 'second' }] },
+};
+const machines = machinesOf(twoDatabases, names).map((machine) => {
+  const values =
+    machine.name === 'step' ? { ...machine.values, steps: twice(machine.values['steps']) } : machine.values;
+  const definition = JSON.parse(fill(machine.definition, values)) as Machine & { TimeoutSeconds: number };
   return { ...machine, definition };
 });
+/** Every step a second time, in an operation that lists the same: no two operations have to share one today. */
+function twice(steps: unknown) {
+  const entries = steps as { payload: object }[];
+  return [...entries, ...entries.map((one) => ({ ...one, payload: { ...one.payload, operation: 'another' } }))];
+}
 const stepOf = (functionName: string) =>
   (Object.keys(steps) as StepName[]).find((step) => names.functionArn(step) === functionName);
 
@@ -42,8 +54,10 @@ function answers(resource: string, args: Json): Json[] {
   const { FunctionName, Payload, Key } = args as { FunctionName: string; Payload: Json; Key: Json };
   if (resource.includes('dynamodb:getItem')) {
     expect(Key).toEqual({ pk: { S: 'RUN#run-1' }, sk: { S: 'RUN' } });
-    const item = (state: string) => ({ Item: { deadline: { S: '2026-11-29T03:55:00.000Z' }, state: { S: state } } });
-    return [item('open'), item('closed'), {}];
+    const item = (state: string, more = {}) => ({
+      Item: { deadline: { S: '2026-11-29T03:55:00.000Z' }, state: { S: state }, ...more },
+    });
+    return [item('open'), item('open', { steps: { L: [{ S: 'database/vacuum-tables' }] } }), item('closed'), {}];
   }
   if (resource.includes('startExecution')) {
     return [
@@ -63,9 +77,19 @@ function answers(resource: string, args: Json): Json[] {
 }
 const clean = (value: object): Json => JSON.parse(JSON.stringify(value));
 
+const vacuum = { step: 'database/vacuum-tables', operation: 'database_optimization' };
 const inputs: Record<string, Json[]> = {
   window: [{}],
   'close-run': [{ run: { id: 'run-1' } }],
+  step: [
+    { run: { id: 'run-1' }, ...vacuum, target: database!.name },
+    { run: { id: 'run-1' }, ...vacuum },
+    { ...vacuum, reason: 'by hand' },
+    { ...vacuum, target: database!.name, reason: 'by hand' },
+    { step: vacuum.step, reason: 'by hand' },
+    { step: 'database/vacuum-everything', reason: 'by hand' },
+    {},
+  ],
 };
 
 describe.each(machines)('$name', ({ name, definition }) => {

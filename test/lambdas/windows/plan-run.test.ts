@@ -17,7 +17,14 @@ const window = (name: string, phrase: string, operations: string[]): ScheduledWi
   ...parseRecurrence(phrase, name),
   operations,
 });
-const operation = (name: string, minutes: number) => ({ name, machine: `arn:machine:${name}`, minutes });
+const operation = (name: string, minutes: number) => ({
+  name,
+  machine: `arn:machine:${name}`,
+  steps: [
+    { name: `${name}/quick`, minutes },
+    { name: `${name}/long`, minutes: 3 * minutes },
+  ],
+});
 
 /** The runbook's production windows, with an operation that both weekly and monthly list. */
 const setting: Setting = {
@@ -65,7 +72,10 @@ describe('a start by the schedule', () => {
       dryRun: false,
       deadline: at('2026-11-29T03:55Z'),
       end: at('2026-11-29T04:00Z'),
-      operations: [operation('database_optimization', 10), operation('cache_cleanup', 5)],
+      operations: [
+        { name: 'database_optimization', machine: 'arn:machine:database_optimization', minutes: 10 },
+        { name: 'cache_cleanup', machine: 'arn:machine:cache_cleanup', minutes: 5 },
+      ],
       merged: [],
     });
   });
@@ -278,6 +288,31 @@ describe('a start by hand', () => {
     expect(names(retry)).toEqual(['index_rebuild', 'compliance_audit']);
     expect(retry.merged).toEqual([]);
     expect(retry.occurrence).toBe('2026-12-06T01:00:00.000Z');
+  });
+
+  it('W12: of named steps runs exactly these of its operations, and is as long as the shortest of them', () => {
+    const steps = ['cache_cleanup/long', 'cache_cleanup/quick', 'index_rebuild/long'];
+    const some = plan({ ...by, window: 'monthly', steps }, '2026-12-06T04:00:00Z');
+    expect(some.steps).toEqual(steps);
+    expect(some.operations.map(({ name, minutes }) => [name, minutes])).toEqual([
+      ['cache_cleanup', 5],
+      ['index_rebuild', 90],
+    ]);
+    expect(some.merged).toEqual([]);
+  });
+
+  it.each<[what: string, steps: string[], message: string]>([
+    [
+      'of another operation',
+      ['cache_cleanup/quick'],
+      'no step of index_rebuild is called cache_cleanup/quick; known are',
+    ],
+    ['that nobody knows', ['index_rebuild/fast'], 'no step of index_rebuild is called index_rebuild/fast; known are'],
+    ['of none', [], 'the list is empty; leave it out for all steps'],
+  ])('W12: steps %s are refused by the field', (_what, steps, message) => {
+    const { field, message: said } = refusal({ ...by, operations: ['index_rebuild'], steps }, '2026-11-25T10:00Z');
+    expect(field).toBe('steps');
+    expect(said).toContain(message);
   });
 
   it('W12: keeps the wish for a dry run', () => {
