@@ -1,6 +1,7 @@
 import type { Client, Opening } from '../framework/client.ts';
 import { StepError } from '../framework/errors.ts';
 import type { Change } from '../framework/result.ts';
+import { analyse, type Statistics, statistics } from './postgres/analyse.ts';
 import { type Backend, type Ended, endSessions, predecessor } from './postgres/backends.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { Session } from './postgres/session.ts';
@@ -22,6 +23,13 @@ export interface Postgres {
    * @throws StepError `Refused` without the right to, `Retryable` when the table is locked, gone or the time is up.
    */
   vacuum(oid: number, options: VacuumOptions): Promise<Change>;
+  /** What is stale is decided from; as quick as the survey. */
+  statistics(): Promise<Statistics>;
+  /**
+   * Analyses the table with this oid, `only` without its partitions, and tells its `modifiedTuples` before and after.
+   * @throws StepError as `vacuum` does.
+   */
+  analyse(oid: number, options: { only: boolean }): Promise<Change>;
   /** An earlier call of this step that is still at work here: then answer `wait`. */
   predecessor(): Promise<Backend | undefined>;
   /** Ends what a run left at work here; for closing it. */
@@ -44,6 +52,8 @@ export const postgres: Client<Postgres> = {
         survey: () => survey(session),
         numbers: () => numbers(session),
         vacuum: (oid, options) => vacuum(session, oid, options),
+        statistics: () => statistics(session),
+        analyse: (oid, options) => analyse(session, oid, options),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),
         [Symbol.asyncDispose]: () => session.close(),

@@ -27,6 +27,8 @@ export interface AutovacuumSettings {
   /** -1: inserts never ask for a VACUUM. */
   insertThreshold: number;
   insertScaleFactor: number;
+  analyseThreshold: number;
+  analyseScaleFactor: number;
   freezeMaxAge: number;
   multixactFreezeMaxAge: number;
 }
@@ -105,7 +107,7 @@ export async function survey(session: Session): Promise<Survey> {
   });
 }
 
-async function readServer(query: Query): Promise<ServerFacts> {
+export async function readServer(query: Query): Promise<ServerFacts> {
   const rows = await query<{ name: string; setting: string; unit: string | null }>(
     `SELECT name, setting, unit FROM pg_settings
      WHERE name = 'shared_buffers' OR name LIKE 'autovacuum\\_%' OR name = 'server_version_num'`,
@@ -135,17 +137,38 @@ async function readServer(query: Query): Promise<ServerFacts> {
       ...(max !== undefined && max >= 0 && { vacuumMaxThreshold: max }),
       insertThreshold: number('autovacuum_vacuum_insert_threshold'),
       insertScaleFactor: number('autovacuum_vacuum_insert_scale_factor'),
+      analyseThreshold: number('autovacuum_analyze_threshold'),
+      analyseScaleFactor: number('autovacuum_analyze_scale_factor'),
       freezeMaxAge: number('autovacuum_freeze_max_age'),
       multixactFreezeMaxAge: number('autovacuum_multixact_freeze_max_age'),
     },
   };
 }
 
-/** Who may VACUUM a table: its owner, the database's, and from 17 on whoever has MAINTAIN. `c` is the table in pg_class. */
+/** Who may VACUUM and ANALYZE a table: its owner, the database's, and from 17 on whoever has MAINTAIN. `c` is the table in pg_class. */
 export const mayVacuum = (version: number) => `(
   pg_has_role(c.relowner, 'USAGE')
   OR (SELECT pg_has_role(d.datdba, 'USAGE') FROM pg_database AS d WHERE d.datname = current_database())
   ${version >= 170_000 ? `OR has_table_privilege(c.oid, 'MAINTAIN')` : ''}
+)`;
+
+/**
+ * The relations that are the application's own, `c` in the schema `n`. Left out: the system's, extensions' and their schemas', what
+ * TimescaleDB, pg_partman, pg_cron and pg_repack keep, and temporary tables. D23.
+ */
+export const applicationsOwn = `(
+  c.relpersistence <> 't'
+  AND n.nspname !~ '^(pg_|_timescaledb)'
+  AND n.nspname NOT IN ('information_schema', 'partman', 'cron', 'repack')
+  AND NOT EXISTS (
+    SELECT FROM pg_depend AS e
+    WHERE e.deptype = 'e' AND e.objsubid = 0
+      AND (e.classid, e.objid) IN (('pg_class'::regclass, c.oid), ('pg_namespace'::regclass, n.oid))
+  )
+  AND NOT EXISTS (
+    SELECT FROM pg_inherits AS h JOIN pg_class AS k ON k.oid = h.inhrelid JOIN pg_namespace AS m ON m.oid = k.relnamespace
+    WHERE h.inhparent = c.oid AND m.nspname ~ '^_timescaledb'
+  )
 )`;
 
 const wear = (relation: string) => `jsonb_build_object(
@@ -164,10 +187,7 @@ interface TableRow extends Omit<TableFacts, keyof Wear | 'options' | 'toast'> {
   options: string[];
 }
 
-/**
- * The tables that are the application's own. Left out: the system's, extensions' and their schemas', what TimescaleDB,
- * pg_partman, pg_cron and pg_repack keep, temporary tables, foreign tables, and partitioned parents, which have no rows. D23.
- */
+/** The application's own tables, without foreign ones and partitioned parents, which have no rows. */
 async function readTables(query: Query, version: number) {
   const rows = await query<TableRow>(
     `SELECT c.oid::bigint AS oid,
@@ -197,34 +217,27 @@ async function readTables(query: Query, version: number) {
        FROM pg_index AS ix JOIN pg_class AS x ON x.oid = ix.indexrelid WHERE ix.indrelid = c.oid
      ) AS i
      WHERE c.relkind IN ('r', 'm')
-       AND c.relpersistence <> 't'
-       AND n.nspname !~ '^(pg_|_timescaledb)'
-       AND n.nspname NOT IN ('information_schema', 'partman', 'cron', 'repack')
-       AND NOT EXISTS (
-         SELECT FROM pg_depend AS e
-         WHERE e.deptype = 'e' AND e.objsubid = 0
-           AND (e.classid, e.objid) IN (('pg_class'::regclass, c.oid), ('pg_namespace'::regclass, n.oid))
-       )
-       AND NOT EXISTS (
-         SELECT FROM pg_inherits AS h JOIN pg_class AS k ON k.oid = h.inhrelid JOIN pg_namespace AS m ON m.oid = k.relnamespace
-         WHERE h.inhparent = c.oid AND m.nspname ~ '^_timescaledb'
-       )`,
+       AND ${applicationsOwn}`,
   );
   return rows.map(({ wear, options, ...row }) => ({
     ...row,
     ...wear,
-    options: Object.fromEntries(
-      options.map((option) => [option.slice(0, option.indexOf('=')), option.slice(option.indexOf('=') + 1)]),
-    ),
+    options: storageParameters(options),
   }));
 }
+
+/** Storage parameters by name, from reloptions. */
+export const storageParameters = (options: string[]): Record<string, string> =>
+  Object.fromEntries(
+    options.map((option) => [option.slice(0, option.indexOf('=')), option.slice(option.indexOf('=') + 1)]),
+  );
 
 /**
  * Real sizes, by oid. pg_relation_size waits for whoever has a table under ACCESS EXCLUSIVE, so those tables, and those
  * for which somebody waits to have it so, keep the size the planner knows. A lock taken in between: once more, then
  * the planner's for all.
  */
-async function readSizes(query: Query): Promise<Map<number, number>> {
+export async function readSizes(query: Query): Promise<Map<number, number>> {
   for (let attempt = 0; attempt < 2; attempt += 1) {
     await query('SAVEPOINT sizes');
     try {

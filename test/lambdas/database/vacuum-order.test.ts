@@ -3,29 +3,13 @@ import { describe, expect, it } from 'vitest';
 import type { Holder, ServerFacts, TableFacts } from '../../../lambdas/clients/postgres/survey.ts';
 import { type VacuumRules, vacuumOrder } from '../../../lambdas/database/vacuum-order.ts';
 import { handler } from '../../../lambdas/database/vacuum-tables.step.ts';
+import { serverFacts } from './server-facts.ts';
 
 const rules: VacuumRules = handler.spec.input.parse({});
 const now = new Date('2026-11-24T03:00:00Z');
 const ago = (minutes: number) => new Date(now.getTime() - minutes * 60_000);
 
-const server: ServerFacts = {
-  version: 180_004,
-  role: 'novacron_maintenance',
-  seesSessions: true,
-  at: now,
-  sharedBuffers: 8 * 1024 ** 3,
-  hasStandby: true,
-  ownJobs: [],
-  autovacuum: {
-    vacuumThreshold: 50,
-    vacuumScaleFactor: 0.2,
-    vacuumMaxThreshold: 100_000_000,
-    insertThreshold: 1_000,
-    insertScaleFactor: 0.2,
-    freezeMaxAge: 200_000_000,
-    multixactFreezeMaxAge: 400_000_000,
-  },
-};
+const server = serverFacts({ at: now });
 
 /** A table of 100,000 rows in good order: autovacuum would come at 20,050 dead rows, we at half of that. */
 const table = (differences: Partial<TableFacts> = {}): TableFacts => ({
