@@ -1,12 +1,22 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { checkout } from '../local/bare/cache.mjs';
+import { processesOf } from './support/processes.ts';
 
 /** `npm test`, or with --full what takes longer: runs its parts one after the other, says how long each took, and counts. */
 const bin = (name: string) => join(checkout, 'node_modules', '.bin', name);
-const env = { PATH: `${join(checkout, 'node_modules', '.bin')}:${process.env['PATH'] ?? ''}` };
+/** For everything temporary: by it what the tests leave behind is told from other people's. */
+const temporary = await mkdtemp(join(tmpdir(), 'novacron-tests-'));
+// PostgreSQL runs as another user, who has to find its way in.
+await chmod(temporary, 0o755);
+const env = {
+  PATH: `${join(checkout, 'node_modules', '.bin')}:${process.env['PATH'] ?? ''}`,
+  TMPDIR: temporary,
+  // It would be kept in the temporary folder.
+  NODE_DISABLE_COMPILE_CACHE: '1',
+};
 
 interface Counts {
   passed: number;
@@ -33,7 +43,7 @@ const command = (name: string, ...args: string[]): Part => ({
 const suite = (name: string, project: string, ...args: string[]): Part => ({
   name,
   async run() {
-    const folder = await mkdtemp(join(tmpdir(), 'novacron-test-'));
+    const folder = await mkdtemp(join(temporary, 'results-'));
     const outputFile = join(folder, 'results.json');
     const vitest = [
       'run',
@@ -60,6 +70,26 @@ const suite = (name: string, project: string, ...args: string[]): Part => ({
   },
 });
 
+const changesOfCheckout = async () =>
+  (await execa('git', ['status', '--porcelain'], { cwd: checkout, reject: false })).stdout;
+const changesBefore = await changesOfCheckout();
+
+/** Processes, with the ports they listen on, and files that were not there before, ignored folders excepted. */
+const nothingLeft: Part = {
+  name: 'nothing is left behind',
+  async run() {
+    const left = [
+      ...(await processesOf(temporary)).map(
+        ({ pid, command, ports }) => `process ${pid} ${command} ${ports.join(' ')}`,
+      ),
+      ...(await readdir(temporary)).map((name) => `file ${join(temporary, name)}`),
+      ...((await changesOfCheckout()) === changesBefore ? [] : [`changes in ${checkout}: see git status`]),
+    ];
+    for (const what of left) console.error(`Left behind: ${what}`);
+    return left.length ? { passed: 0, failed: 1 } : { passed: 1, failed: 0 };
+  },
+};
+
 const short: Part[] = [
   command('types', 'tsc'),
   command('style', 'prettier', '--check', '--log-level', 'warn', '.'),
@@ -74,13 +104,14 @@ const long: Part[] = [suite('what takes longer', 'longer', '--no-file-parallelis
 const parts = process.argv.includes('--full') ? long : short;
 const total: Counts = { passed: 0, failed: 0 };
 const times: string[] = [];
-for (const { name, run } of parts) {
+for (const { name, run } of [...parts, nothingLeft]) {
   const began = Date.now();
   const { passed, failed } = await run();
   total.passed += passed;
   total.failed += failed;
   times.push(`${((Date.now() - began) / 1_000).toFixed(1).padStart(7)} s  ${name}: ${passed} passed, ${failed} failed`);
 }
+await rm(temporary, { recursive: true, force: true });
 console.log(`\nOn ${availableParallelism()} processors:\n${times.join('\n')}\n`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed || !total.passed ? 1 : 0;

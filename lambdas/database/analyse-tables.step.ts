@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { postgres } from '../clients/postgres.ts';
 import { step } from '../framework/step.ts';
-import { analyse } from './statistics.ts';
+import { staleStatistics } from './stale-statistics.ts';
 
 /** D1. Analyses the tables whose statistics are stale, worst first, and partitioned tables, which autovacuum never does. */
 export const handler = step({
@@ -20,5 +20,8 @@ export const handler = step({
   uses: { db: postgres },
   minutes: 1,
   example: { done: 7, left: 0, failed: 0, numbers: { tables: 7, modifiedTuples: 310_000 } },
-  run: analyse,
+  run: async (rules, { db, each }) => {
+    const { work, findings } = staleStatistics(await db.survey('tables', 'partitions', 'running'), rules);
+    return each(work, ({ oid, only }) => db.analyse(oid, { only }), { findings, numbers: { tables: work.length } });
+  },
 });

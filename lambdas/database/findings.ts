@@ -1,5 +1,5 @@
 import { maintenanceGrant } from '../clients/postgres/statements.ts';
-import type { ServerFacts } from '../clients/postgres/survey.ts';
+import type { ServerFacts } from '../clients/postgres/survey/server.ts';
 import type { Finding } from '../framework/result.ts';
 
 interface Owned {

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { postgres } from '../clients/postgres.ts';
 import { step } from '../framework/step.ts';
-import { analyse } from './statistics.ts';
+import { staleStatistics } from './stale-statistics.ts';
 
 /** D13. The same for all tables in which anything changed, and for statistics that are a month old. */
 export const handler = step({
@@ -20,5 +20,8 @@ export const handler = step({
   uses: { db: postgres },
   minutes: 1,
   example: { done: 41, left: 0, failed: 0, numbers: { tables: 41, modifiedTuples: 52_000 } },
-  run: analyse,
+  run: async (rules, { db, each }) => {
+    const { work, findings } = staleStatistics(await db.survey('tables', 'partitions', 'running'), rules);
+    return each(work, ({ oid, only }) => db.analyse(oid, { only }), { findings, numbers: { tables: work.length } });
+  },
 });

@@ -1,8 +1,10 @@
-import type { Statistics, StatisticsFacts } from '../clients/postgres/analyse.ts';
 import { analyseStatement } from '../clients/postgres/statements.ts';
-import type { AutovacuumSettings, ServerFacts } from '../clients/postgres/survey.ts';
+import type { Survey } from '../clients/postgres/survey.ts';
+import type { PartitionedFacts } from '../clients/postgres/survey/partitions.ts';
+import type { ServerFacts } from '../clients/postgres/survey/server.ts';
+import type { TableFacts } from '../clients/postgres/survey/tables.ts';
 import type { Finding, Work } from '../framework/result.ts';
-import { autovacuumOf } from './autovacuum-settings.ts';
+import { autovacuumOf } from './autovacuum.ts';
 import { leftToOwnJobs, notGranted, shortened } from './findings.ts';
 
 export interface StatisticsRules {
@@ -29,15 +31,9 @@ export interface StatisticsPlan {
   findings: Finding[];
 }
 
-/** Why a table is analysed, most urgent first; within `changed` by how often its threshold was passed. */
+/** Why a table is analysed, most urgent first; within one reason by weight. */
 const reasons = ['never', 'changed', 'old'] as const;
-interface Stale {
-  table: StatisticsFacts;
-  reason: (typeof reasons)[number];
-  weight: number;
-  /** What is read for it. */
-  sampled: StatisticsFacts[];
-}
+type Found = { reason: (typeof reasons)[number]; weight: number } | undefined;
 
 /** ANALYZE reads at most 300 rows for each point of default_statistics_target (100), each from a page of its own: 240 MB. */
 const mostSampled = 30_000 * 8_192;
@@ -53,50 +49,69 @@ const dayMillis = 24 * hourMillis;
  * What to ANALYZE, worst first. Tables by autovacuum's own threshold for each (manual, 25.1.6); partitioned tables by what changed in
  * their partitions, because autovacuum never looks at them: their statistics are those of a query over all partitions. D1, D13.
  */
-export function staleStatistics({ server, tables }: Statistics, rules: StatisticsRules): StatisticsPlan {
-  const partitionsOf = (parent: StatisticsFacts) =>
-    tables.filter(({ partitioned, ancestors }) => !partitioned && ancestors.includes(parent.oid));
+export function staleStatistics(
+  { server, tables, partitions, running }: Survey<'tables' | 'partitions' | 'running'>,
+  rules: StatisticsRules,
+): StatisticsPlan {
   const findings = leftToOwnJobs(server);
-  const stale: Stale[] = [];
-  for (const table of tables) {
-    if (table.busy) continue;
-    const sampled = table.partitioned ? partitionsOf(table) : [table];
-    const found = table.partitioned
-      ? staleParent(table, sampled, server, rules)
-      : staleTable(table, autovacuumOf(table.options, server.autovacuum), server.at, rules);
-    if (!found) continue;
-    const unfit = table.partitioned ? unfitParent(table, sampled, server, rules) : undefined;
-    if (unfit) findings.push(unfit);
-    else stale.push({ ...found, table, sampled });
+  const busy = new Set(running.map(({ table }) => table));
+  const chosen: { table: TableFacts | PartitionedFacts; found: NonNullable<Found>; work: StatisticsWork }[] = [];
+  const choose = (table: TableFacts | PartitionedFacts, found: NonNullable<Found>, work: StatisticsWork) => {
+    chosen.push({ table, found, work });
+    if (!table.mayVacuum) findings.push(notGranted('ANALYZE', table, server));
+  };
+
+  const leavesOf = leavesAmong(tables, partitions);
+  const together = new Set<TableFacts>();
+  for (const parent of partitions) {
+    const leaves = leavesOf(parent);
+    const found = busy.has(parent.oid) ? undefined : staleParent(parent, leaves, server, rules);
+    // Before 18 only those at the top are analysed, with all below.
+    if (!found || (server.version < 180_000 && parent.parent !== null)) continue;
+    const unfit = unfitParent(parent, leaves, server, rules);
+    if (unfit) {
+      findings.push(unfit);
+      continue;
+    }
+    choose(parent, found, parentWork(parent, leaves, server));
+    if (server.version < 180_000) for (const leaf of leaves) together.add(leaf);
   }
-  const withPartitions = new Set(
-    server.version >= 180_000 ? [] : stale.filter(({ table }) => table.partitioned).map(({ table }) => table.oid),
+  for (const table of tables) {
+    if (table.busy || busy.has(table.oid) || together.has(table)) continue;
+    const found = staleTable(table, server, rules);
+    if (found) choose(table, found, tableWork(table));
+  }
+
+  chosen.sort(
+    (a, b) =>
+      reasons.indexOf(a.found.reason) - reasons.indexOf(b.found.reason) ||
+      b.found.weight - a.found.weight ||
+      (a.table.name < b.table.name ? -1 : 1),
   );
-  const chosen = stale
-    .filter(({ table }) => !table.ancestors.some((oid) => withPartitions.has(oid)))
-    .sort(
-      (a, b) =>
-        reasons.indexOf(a.reason) - reasons.indexOf(b.reason) ||
-        b.weight - a.weight ||
-        (a.table.name < b.table.name ? -1 : 1),
-    );
-  findings.push(
-    ...chosen.filter(({ table }) => !table.mayVacuum).map(({ table }) => notGranted('ANALYZE', table, server)),
-  );
-  return { work: chosen.map((one) => workFor(one, server)), findings: shortened(findings) };
+  return { work: chosen.map(({ work }) => work), findings: shortened(findings) };
 }
 
-type Found = Pick<Stale, 'reason' | 'weight'> | undefined;
+/** The tables at the end of a partitioned table's branches; foreign ones have no facts and do not count. */
+function leavesAmong(tables: TableFacts[], partitions: PartitionedFacts[]) {
+  const tableOf = new Map(tables.map((table) => [table.oid, table]));
+  const parentOf = new Map(partitions.map((parent) => [parent.oid, parent]));
+  return function leaves(parent: PartitionedFacts): TableFacts[] {
+    return parent.partitions.flatMap(({ oid }) => {
+      const below = parentOf.get(oid);
+      return below ? leaves(below) : (tableOf.get(oid) ?? []);
+    });
+  };
+}
 
-/** Statistics of its own that never were, or were lost in a crash or an upgrade, are not "nothing to do". */
-function staleTable(table: StatisticsFacts, settings: AutovacuumSettings, now: Date, rules: StatisticsRules): Found {
+/** Statistics that never were, or were lost in a crash or an upgrade, are not "nothing to do". */
+function staleTable(table: TableFacts, server: ServerFacts, rules: StatisticsRules): Found {
   if (isEmpty(table)) return undefined;
   if (table.analysedAt === null) return { reason: 'never', weight: table.bytes };
-  const threshold = thresholdOf(table, settings);
-  if (table.modifiedTuples > rules.shareOfThreshold * threshold) {
-    return { reason: 'changed', weight: table.modifiedTuples / Math.max(1, threshold) };
+  const threshold = thresholdOf(table, server);
+  if (table.modifiedSinceAnalyze > rules.shareOfThreshold * threshold) {
+    return { reason: 'changed', weight: table.modifiedSinceAnalyze / Math.max(1, threshold) };
   }
-  return old(table.analysedAt, now, rules);
+  return old(table.analysedAt, server, rules);
 }
 
 /**
@@ -104,83 +119,85 @@ function staleTable(table: StatisticsFacts, settings: AutovacuumSettings, now: D
  * own: it counts with the threshold that made autovacuum come. Rows gained and lost since then count whatever the partitions forgot.
  */
 function staleParent(
-  parent: StatisticsFacts,
-  partitions: StatisticsFacts[],
+  parent: PartitionedFacts,
+  leaves: TableFacts[],
   server: ServerFacts,
   rules: StatisticsRules,
 ): Found {
-  const { analysedAt } = parent;
-  if (partitions.every(isEmpty)) return undefined;
-  if (analysedAt === null) return { reason: 'never', weight: sum(partitions.map(({ bytes }) => bytes)) };
-  if (server.version < 180_000 && age(analysedAt, server.at) < rules.partitionsEveryDays) return undefined;
-  const forgotten = partitions.filter((leaf) => leaf.analysedAt && +leaf.analysedAt > +analysedAt + hourMillis);
+  const { analysedAt, estimatedTuples } = parent;
+  if (leaves.every(isEmpty)) return undefined;
+  if (analysedAt === null) return { reason: 'never', weight: sum(leaves.map(({ bytes }) => bytes)) };
+  if (server.version < 180_000 && days(analysedAt, server) < rules.partitionsEveryDays) return undefined;
+  const forgotten = leaves.filter((leaf) => leaf.analysedAt && +leaf.analysedAt > +analysedAt + hourMillis);
   const changed =
-    sum(partitions.map(({ modifiedTuples }) => modifiedTuples)) +
-    sum(forgotten.map((leaf) => thresholdOf(leaf, autovacuumOf(leaf.options, server.autovacuum))));
-  const rows = sum(partitions.map(({ liveTuples }) => liveTuples));
-  const gained = parent.estimatedTuples < 0 ? 0 : Math.abs(rows - parent.estimatedTuples);
+    sum(leaves.map(({ modifiedSinceAnalyze }) => modifiedSinceAnalyze)) +
+    sum(forgotten.map((leaf) => thresholdOf(leaf, server)));
+  const rows = sum(leaves.map(({ liveTuples }) => liveTuples));
+  const gained = estimatedTuples < 0 ? 0 : Math.abs(rows - estimatedTuples);
   const share = Math.max(changed, gained) / Math.max(1, rows);
   if (share > rules.shareOfPartitions) return { reason: 'changed', weight: share / usualScaleFactor };
-  return old(analysedAt, server.at, rules);
+  return old(analysedAt, server, rules);
 }
 
-const old = (analysedAt: Date, now: Date, { olderThanDays = Infinity }: StatisticsRules): Found =>
-  age(analysedAt, now) > olderThanDays ? { reason: 'old', weight: age(analysedAt, now) } : undefined;
+const old = (analysedAt: Date, server: ServerFacts, { olderThanDays = Infinity }: StatisticsRules): Found =>
+  days(analysedAt, server) > olderThanDays ? { reason: 'old', weight: days(analysedAt, server) } : undefined;
 
-const age = (then: Date, now: Date) => (+now - +then) / dayMillis;
+const days = (then: Date, { at }: ServerFacts) => (+at - +then) / dayMillis;
 
-const isEmpty = ({ liveTuples, bytes, estimatedTuples }: StatisticsFacts) =>
+const isEmpty = ({ liveTuples, bytes, estimatedTuples }: TableFacts) =>
   bytes === 0 && liveTuples === 0 && estimatedTuples <= 0;
 
-const thresholdOf = (
-  { estimatedTuples }: StatisticsFacts,
-  { analyseThreshold, analyseScaleFactor }: AutovacuumSettings,
-) => analyseThreshold + analyseScaleFactor * Math.max(0, estimatedTuples);
+function thresholdOf(table: TableFacts, server: ServerFacts): number {
+  const { analyzeThreshold, analyzeScaleFactor } = autovacuumOf(table, server.autovacuum);
+  return analyzeThreshold + analyzeScaleFactor * Math.max(0, table.estimatedTuples);
+}
 
-/** What keeps a stale partitioned table from being analysed, for a person. Before 18 only those at the top are, with all below. */
+/** What keeps a stale partitioned table from being analysed before 18, for a person. */
 function unfitParent(
-  { name, ancestors }: StatisticsFacts,
-  partitions: StatisticsFacts[],
+  { name }: PartitionedFacts,
+  leaves: TableFacts[],
   { version }: ServerFacts,
   { maxPartitionBytes }: StatisticsRules,
 ): Finding | undefined {
-  if (version >= 180_000 || ancestors.length > 0) return undefined;
-  const bytes = sum(partitions.map((leaf) => leaf.bytes));
-  const remedy = `${analyseStatement(name, { only: false })};`;
-  if (version < 140_000) {
-    return {
-      severity: 'warning',
-      subject: name,
-      message:
-        'Autovacuum never analyses a partitioned table, and PostgreSQL 13 does not note who did: its statistics are left to you.',
-      remedy,
-    };
-  }
-  if (bytes <= maxPartitionBytes) return undefined;
-  return {
+  const bytes = sum(leaves.map((leaf) => leaf.bytes));
+  const told = (message: string): Finding => ({
     severity: 'warning',
     subject: name,
-    message: `Its statistics are stale, and autovacuum never analyses it. Before PostgreSQL 18 that reads all its partitions, ${gigabytes(bytes)}: more than the ${gigabytes(maxPartitionBytes)} allowed.`,
-    remedy,
-  };
+    message,
+    remedy: `${analyseStatement(name, { only: false })};`,
+  });
+  if (version < 140_000) {
+    return told(
+      'Autovacuum never analyses a partitioned table, and PostgreSQL 13 does not note who did: its statistics are left to you.',
+    );
+  }
+  if (version >= 180_000 || bytes <= maxPartitionBytes) return undefined;
+  return told(
+    `Its statistics are stale, and autovacuum never analyses it. Before PostgreSQL 18 that reads all its partitions, ${gigabytes(bytes)}: more than the ${gigabytes(maxPartitionBytes)} allowed.`,
+  );
 }
 
 const gigabytes = (bytes: number) => `${Math.round(bytes / 1024 ** 3)} GB`;
 
-function workFor({ table, sampled }: Stale, { version }: ServerFacts): StatisticsWork {
-  const only = table.partitioned && version >= 180_000;
-  const whole = sum(sampled.map(({ bytes }) => bytes));
-  const each = table.partitioned && !only ? sum(sampled.map(({ bytes }) => Math.min(bytes, mostSampled))) : 0;
-  const size = Math.min(whole, mostSampled) + each;
-  return {
-    item: table.name,
-    does: analyseStatement(table.name, { only }),
-    before: { modifiedTuples: table.modifiedTuples },
-    minutes: Math.max(0.1, Math.ceil((10 * size) / bytesPerMinute) / 10),
-    size,
-    oid: table.oid,
-    only,
-  };
+const tableWork = ({ oid, name, bytes, modifiedSinceAnalyze }: TableFacts): StatisticsWork => ({
+  item: name,
+  does: analyseStatement(name, { only: false }),
+  before: { modifiedTuples: modifiedSinceAnalyze },
+  ...timeFor(Math.min(bytes, mostSampled)),
+  oid,
+  only: false,
+});
+
+function parentWork({ oid, name }: PartitionedFacts, leaves: TableFacts[], { version }: ServerFacts): StatisticsWork {
+  const only = version >= 180_000;
+  const own = Math.min(sum(leaves.map(({ bytes }) => bytes)), mostSampled);
+  const each = only ? 0 : sum(leaves.map(({ bytes }) => Math.min(bytes, mostSampled)));
+  return { item: name, does: analyseStatement(name, { only }), ...timeFor(own + each), oid, only };
 }
+
+const timeFor = (bytes: number) => ({
+  minutes: Math.max(0.1, Math.ceil((10 * bytes) / bytesPerMinute) / 10),
+  size: bytes,
+});
 
 const sum = (numbers: number[]) => numbers.reduce((one, other) => one + other, 0);

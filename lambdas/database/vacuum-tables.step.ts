@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import { postgres } from '../clients/postgres.ts';
 import { step } from '../framework/step.ts';
-import { afterPredecessor } from './predecessor.ts';
 import { vacuumOrder } from './vacuum-order.ts';
 
 /** D5. Vacuums the worst tables first; what the deadline leaves over, the next call finds again. */
@@ -25,9 +24,8 @@ export const handler = step({
   uses: { db: postgres },
   minutes: 2,
   example: { done: 12, left: 3, failed: 0, numbers: { tables: 15, deadTuples: 900_000, bytes: 0, xidAge: 40_000_000 } },
-  run: (rules, { db, each }) =>
-    afterPredecessor(db, async () => {
-      const { work, findings } = vacuumOrder(await db.survey(), rules);
-      return each(work, ({ oid, options }) => db.vacuum(oid, options), { findings, numbers: { tables: work.length } });
-    }),
+  async run(rules, { db, each }) {
+    const { work, findings } = vacuumOrder(await db.survey('tables', 'holders'), rules);
+    return each(work, ({ oid, options }) => db.vacuum(oid, options), { findings, numbers: { tables: work.length } });
+  },
 });

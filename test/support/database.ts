@@ -3,6 +3,8 @@ import pg from 'pg';
 import { inject, onTestFinished, vi } from 'vitest';
 import type * as z from 'zod';
 import { postgres, type Postgres } from '../../lambdas/clients/postgres.ts';
+import { Session } from '../../lambdas/clients/postgres/session.ts';
+import { findConnection } from '../../lambdas/clients/postgres/settings.ts';
 import type { Opening } from '../../lambdas/framework/client.ts';
 import { Deadline } from '../../lambdas/framework/deadline.ts';
 import { eachOf } from '../../lambdas/framework/each.ts';
@@ -108,6 +110,14 @@ export async function openPostgres(
   } finally {
     vi.unstubAllEnvs();
   }
+}
+
+/** A session of the client by itself, closed when the test has finished. */
+export async function openSession(url: string, differences: Partial<Opening> = {}): Promise<Session> {
+  const connection = await findConnection(undefined, async () => '', { DATABASE_URL: url });
+  const session = await Session.open(connection, opening(differences));
+  onTestFinished(() => session.close());
+  return session;
 }
 
 /** The framework's own loop, with a record in memory: `items` is what it wrote down, in order. */

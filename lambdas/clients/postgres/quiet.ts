@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StepError } from '../../framework/errors.ts';
 import type { Change, Numbers } from '../../framework/result.ts';
-import { codeOf } from './errors.ts';
 import { quietLockTimeout, type Session } from './session.ts';
 import { maintenanceGrant } from './statements.ts';
-import { mayVacuum } from './survey.ts';
+import { mayVacuum } from './survey/tables.ts';
 
 /** What VACUUM and ANALYZE of one table differ in. SQL speaks of the table in pg_class as `c`. */
 export interface QuietAct {
@@ -45,16 +44,12 @@ export async function quietly(session: Session, oid: number, act: QuietAct): Pro
       `${doing}: it belongs to ${before.owner}, and ${before.role} would only skip it. Run: ${grant}`,
     );
   }
-  const notices = await session
-    .run(act.statement(before.name), {
-      doing,
-      item: before.name,
-      lockTimeout: quietLockTimeout,
-      ...(act.settings && { settings: act.settings }),
-    })
-    .catch(async (error: unknown) => {
-      throw await ofThisTable(session, oid, doing, error);
-    });
+  const notices = await session.run(act.statement(before.name), {
+    doing,
+    item: before.name,
+    lockTimeout: quietLockTimeout,
+    ...(act.settings && { settings: act.settings }),
+  });
   const warning = notices.find(({ code }) => !code.startsWith('00'));
   if (warning)
     throw new StepError(
@@ -97,29 +92,4 @@ async function moved(session: Session, oid: number, act: QuietAct, before: State
     'Refused',
     `${act.verb} of ${before.name} was answered with success, but its statistics did not move: it was skipped.`,
   );
-}
-
-/** Who holds a lock that VACUUM has to wait for, in words. */
-async function lockedBy(session: Session, oid: number): Promise<string> {
-  const holders = await session.ask<{ who: string }>(
-    `SELECT coalesce(format('pid %s (%s, %s, since %s)', a.pid, coalesce(nullif(a.application_name, ''), a.backend_type), a.usename,
-         a.xact_start), 'a prepared transaction') AS who
-     FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
-     WHERE l.locktype = 'relation' AND l.relation = $1 AND l.granted AND l.pid IS DISTINCT FROM $2
-       AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
-       AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`,
-    [oid, session.pids[0]],
-  );
-  return holders.length > 0 ? `Locked by ${holders.map(({ who }) => who).join('; ')}.` : 'It was let go meanwhile.';
-}
-
-/** What concerns this table alone, so that the other tables still get their turn: a lock, or someone who cancelled it. */
-async function ofThisTable(session: Session, oid: number, doing: string, error: unknown): Promise<unknown> {
-  if (!(error instanceof StepError)) return error;
-  const code = codeOf(error.cause);
-  if (code === '55P03') {
-    const waited = `skipping it, ${quietLockTimeout / 1_000} s were not enough to get its lock`;
-    return new StepError('Refused', `${doing}: ${waited} (55P03). ${await lockedBy(session, oid)}`, error);
-  }
-  return code === '57014' || code === '40P01' ? new StepError('Refused', error.message, error) : error;
 }

@@ -1,7 +1,8 @@
-import type { AutovacuumSettings } from '../clients/postgres/survey.ts';
+import type { AutovacuumSettings } from '../clients/postgres/survey/server.ts';
+import type { TableFacts } from '../clients/postgres/survey/tables.ts';
 
-/** Autovacuum's settings for a table: its storage parameters, else the server's. */
-export function autovacuumOf(options: Record<string, string>, server: AutovacuumSettings): AutovacuumSettings {
+/** Autovacuum's settings for one table: its storage parameters, else the server's. */
+export function autovacuumOf({ options }: Pick<TableFacts, 'options'>, server: AutovacuumSettings): AutovacuumSettings {
   const own = (name: string, otherwise: number) => (options[name] === undefined ? otherwise : Number(options[name]));
   const max = own('autovacuum_vacuum_max_threshold', server.vacuumMaxThreshold ?? -1);
   return {
@@ -10,8 +11,8 @@ export function autovacuumOf(options: Record<string, string>, server: Autovacuum
     ...(max >= 0 && { vacuumMaxThreshold: max }),
     insertThreshold: own('autovacuum_vacuum_insert_threshold', server.insertThreshold),
     insertScaleFactor: own('autovacuum_vacuum_insert_scale_factor', server.insertScaleFactor),
-    analyseThreshold: own('autovacuum_analyze_threshold', server.analyseThreshold),
-    analyseScaleFactor: own('autovacuum_analyze_scale_factor', server.analyseScaleFactor),
+    analyzeThreshold: own('autovacuum_analyze_threshold', server.analyzeThreshold),
+    analyzeScaleFactor: own('autovacuum_analyze_scale_factor', server.analyzeScaleFactor),
     // A storage parameter can only make it lower.
     freezeMaxAge: Math.min(own('autovacuum_freeze_max_age', server.freezeMaxAge), server.freezeMaxAge),
     multixactFreezeMaxAge: Math.min(
