@@ -11,6 +11,7 @@ import { eachOf } from '../../lambdas/framework/each.ts';
 import type { StepSpec } from '../../lambdas/framework/step.ts';
 import type { ItemItem } from '../../lambdas/framework/record-items.ts';
 import type { Numbers } from '../../lambdas/framework/result.ts';
+import { makeAwkward } from './awkward/awkward.ts';
 import type { SharedCluster } from './clusters.ts';
 import { newest, type Version } from './versions.ts';
 
@@ -34,6 +35,8 @@ export function sharedCluster(version: Version = newest): SharedCluster {
 export interface TestDatabaseOptions {
   /** Without NovaCron's tables. */
   empty?: boolean;
+  /** With those of test/support/awkward/ instead. */
+  awkward?: boolean;
   /** PostgreSQL's major version. */
   version?: Version;
 }
@@ -42,7 +45,11 @@ export interface TestDatabaseOptions {
  * A database of its own for a test file or a test, made from NovaCron's small, healthy template. Dispose it, or let
  * `afterAll` do so. As after a restore, its statistics are empty until something is done in it.
  */
-export async function testDatabase({ empty = false, version }: TestDatabaseOptions = {}): Promise<TestDatabase> {
+export async function testDatabase({
+  awkward = false,
+  empty = awkward,
+  version,
+}: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const { primary, standby, passwords } = sharedCluster(version);
   const name = `test_${randomBytes(6).toString('hex')}`;
   await asAdmin(primary, `CREATE DATABASE ${name} TEMPLATE ${empty ? 'template0' : 'novacron_template'}`);
@@ -58,6 +65,7 @@ export async function testDatabase({ empty = false, version }: TestDatabaseOptio
     maintenance: at(primary, ['novacron_maintenance', passwords.maintenance]),
     standby: at(standby, ['novacron_maintenance', passwords.maintenance]),
   };
+  if (awkward) await makeAwkward(urls.superuser);
   const clients: pg.Client[] = [];
   const connect = async (url = urls.superuser) => {
     const client = new pg.Client({ connectionString: url, application_name: 'test' });
