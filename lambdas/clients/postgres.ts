@@ -7,6 +7,7 @@ import { analyse } from './postgres/analyse.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
+import { advance, sequences, type SequenceState } from './postgres/sequences.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
@@ -31,6 +32,13 @@ export interface Postgres {
    * @throws StepError as `vacuum` does.
    */
   analyse(oid: number, options: { only: boolean }): Promise<Change>;
+  /** Every sequence that a column takes numbers from, and how far both are. */
+  sequences(): Promise<SequenceState[]>;
+  /**
+   * Moves the sequence with this oid past its columns' values, never back; tells how far it was `behind`.
+   * @throws StepError `Refused` without the right to, or when the lock was not to be had.
+   */
+  advance(oid: number): Promise<Change>;
   /**
    * Copies rows in one snapshot to `store`, with what the server counts of them there (D3, D7, D9).
    * @throws what `store` threw; StepError `Refused` where row-level security would show our role only a part of the rows
@@ -63,6 +71,8 @@ export const postgres: Client<Postgres> = {
         numbers: () => numbers(session),
         vacuum: (oid, options) => vacuum(session, oid, options),
         analyse: (oid, options) => analyse(session, oid, options),
+        sequences: () => sequences(session),
+        advance: (oid) => advance(session, oid),
         copyRows: (source, store) => copyRows(session, source, store),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),
