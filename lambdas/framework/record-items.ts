@@ -19,6 +19,8 @@ export interface StepItem {
   /** Why it waits, or the error of its last call: `Name: message`. */
   wait?: string;
   error?: string;
+  /** The freeze for which what is left did not start. */
+  frozen?: string;
 }
 
 /** What the record keeps of one item of a step. */
