@@ -76,8 +76,9 @@ export interface RunRecord {
   trends?: Trends;
 }
 
-/** Earlier runs of the same window, this one the last, and the days of each target, each in their order. */
+/** Earlier runs of the same window, this one the last, and the days and weeks of each target, each in their order. */
 export interface Trends {
   runs: RunSummary[];
   days: Period[];
+  weeks?: Period[];
 }
