@@ -7,6 +7,7 @@ export type Capability =
   | 'executions'
   | 'notices'
   | 'reports'
+  | 'archives'
   | 'backups'
   | 'alarms'
   | 'automation'
@@ -38,6 +39,8 @@ export interface Opening {
 export interface Client<T> {
   readonly needs: Capability;
   open(opening: Opening): Promise<T & AsyncDisposable>;
+  /** What an earlier call of the step, killed or lost, still has at work there. The step then answers `wait` with it. D19. */
+  earlier?(opened: T): Promise<string | undefined>;
 }
 export type Clients = Record<string, Client<unknown>>;
 export type Opened<C extends Clients> = { [K in keyof C]: C[K] extends Client<infer T> ? T : never };

@@ -88,6 +88,8 @@ export function step<I extends z.ZodType, C extends Clients>(spec: StepSpec<I, C
     ...gathered
   }: Gathered & { run: Run; record: RecordOf }) => {
     const { table, record, deadline, stop } = gathered;
+    const wait = await earlierWork(spec.uses, clients);
+    if (wait) return { done: 0, left: 1, failed: 0, numbers: {}, wait } satisfies Result;
     const context: Context = {
       run,
       target,
@@ -131,6 +133,15 @@ export function standalone<I extends z.ZodType, C extends Clients, A extends z.Z
     );
   const handler = wrap([checked(event), opened(), limited(), equipped(spec.uses)], work);
   return Object.assign(handler, { kind: 'standalone' as const, spec, event, answer: spec.answer as z.ZodType });
+}
+
+/** No step does twice at once what an earlier call of it has left at work outside (D19). */
+async function earlierWork(uses: Clients, opened: Record<string, unknown>): Promise<string | undefined> {
+  for (const [name, client] of Object.entries(uses)) {
+    const works = await client.earlier?.(opened[name]);
+    if (works) return works;
+  }
+  return undefined;
 }
 
 /** The backstop of middy's own time-out is off: the deadline stops the work, and closing waits for the call. */

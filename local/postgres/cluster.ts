@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { appendFile, chmod, chown, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { canEnter, serverAccount, usableBinaries } from './binaries.ts';
+import { canEnter, embedded, serverAccount, usableBinaries } from './binaries.ts';
 import { freePort, initialise, type ServerProcess, startServer } from './server.ts';
 
 export interface Login {
@@ -54,7 +54,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       `PostgreSQL runs as ${account?.name}, who may not enter ${folder}: choose a folder outside a private one.`,
     );
   }
-  const binaries = await usableBinaries(options.binaries, account, folder, say);
+  const binaries = await usableBinaries(options.binaries ?? embedded(), account, folder, say);
 
   const password = randomBytes(18).toString('base64url');
   const data = path.join(folder, 'primary');

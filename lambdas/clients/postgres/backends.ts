@@ -1,14 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Session } from './session.ts';
 
-/** A session of ours on the server. */
-export interface Backend {
-  pid: number;
-  application: string;
-  /** When its statement began. */
-  since: Date;
-}
-
 /** How many sessions were ended, and how many would not end. */
 export interface Ended {
   ended: number;
@@ -19,7 +11,7 @@ export interface Ended {
  * An older backend of this step that is still at work in this database: what an earlier call, killed or lost, left behind.
  * Its own limits end it; until then a second one beside it would do the same work twice. D19.
  */
-export async function predecessor(session: Session, step: string): Promise<Backend | undefined> {
+export async function predecessor(session: Session, step: string): Promise<string | undefined> {
   const [older] = await session.ask<{ pid: number; application: string; since: Date }>(
     `SELECT pid, application_name AS application, query_start AS since
      FROM pg_stat_activity
@@ -30,7 +22,10 @@ export async function predecessor(session: Session, step: string): Promise<Backe
     [session.pids, step],
     'Looking for an earlier call',
   );
-  return older;
+  return (
+    older &&
+    `An earlier call is still at work: pid ${older.pid} (${older.application}), since ${older.since.toISOString()}.`
+  );
 }
 
 const graceMillis = 5_000;

@@ -40,6 +40,22 @@ export function translated(error: unknown, doing: string): StepError {
   return new StepError(name, `${said} ${advice}`.trim(), { cause: error });
 }
 
+/** What concerns the one item that a statement worked on, so that the others still get their turn. */
+const ofItems: Record<string, string> = {
+  '55P03': 'Its lock was not to be had in time.',
+  '40P01': 'Two transactions waited for each other, and this one was ended.',
+  '57014': 'It was cancelled: by its own time limit, or by a person.',
+};
+
+/** An error of a writing statement: `Refused` where only its item is concerned, with whoever held the lock it waited for. */
+export function ofOneItem(error: unknown, doing: string, holders: readonly string[]): StepError {
+  const code = codeOf(error);
+  const meaning = ofItems[code ?? ''];
+  if (!meaning || !(error instanceof Error)) return translated(error, doing);
+  const locked = holders.length > 0 ? ` Locked by ${holders.join('; ')}.` : '';
+  return new StepError('Refused', `${doing}: ${error.message} (${code}). ${meaning}${locked}`, { cause: error });
+}
+
 function meaningOf(code: string | undefined, said: string): [ErrorName, string] {
   const known = code && (meanings[code] ?? meanings[code.slice(0, 3)] ?? meanings[code.slice(0, 2)]);
   if (known) return known;

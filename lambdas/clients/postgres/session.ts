@@ -2,9 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, QueryResultRow } from 'pg';
 import type { Deadline } from '../../framework/deadline.ts';
 import { StepError } from '../../framework/errors.ts';
+import { type BatchSizes, inBatches } from './batches.ts';
 import { applicationName, connected, pooled } from './connection.ts';
-import { translated } from './errors.ts';
+import { copyOut, type Copy } from './copy.ts';
+import { ofOneItem, translated } from './errors.ts';
+import { climb, lockTimeoutAfter } from './ladder.ts';
 import type { Connection } from './settings.ts';
+import { cancelUntil, holdersOf } from './waits.ts';
 
 /** What the server said beside its answer: warnings, and the lines of VERBOSE. */
 export interface Notice {
@@ -13,11 +17,13 @@ export interface Notice {
   message: string;
 }
 
-export interface Statement {
-  /** What is done, for messages: `VACUUM of public.tasks`. */
+/** What is done, for messages (`VACUUM of public.tasks`), and what it is done to, for application_name. */
+export interface Act {
   doing: string;
-  /** What it works on, for application_name. */
   item?: string;
+}
+
+export interface Statement extends Act {
   /** Milliseconds it may wait for a lock. */
   lockTimeout: number;
   /** Settings for this statement, set back after it. */
@@ -32,6 +38,11 @@ export const quietLockTimeout = 5_000;
 
 /** Milliseconds after the deadline at which the server ends a statement by itself, should our cancelling not have reached it. */
 const backstop = 1_000;
+
+/** Limits of a transaction that stops readers or writers. Its locks' are the ladder's. */
+const blockingLimits = { statement_timeout: '5s', idle_in_transaction_session_timeout: '5s' };
+/** Limits of one transaction of a batched work, which stops only writers of the same rows. */
+const batchLimits = { lock_timeout: '1s', statement_timeout: '10s', idle_in_transaction_session_timeout: '5s' };
 
 export type Query = <R extends QueryResultRow>(text: string, values?: unknown[]) => Promise<R[]>;
 
@@ -92,8 +103,9 @@ export class Session {
   }
 
   /**
-   * Runs one statement under its limits. When the signal comes it is cancelled, and this returns once the server has
-   * ended it.
+   * Runs one quiet statement outside of a transaction, under its limits. When the signal comes it is cancelled, and this
+   * returns once the server has ended it.
+   * @throws StepError `Refused` naming who holds the lock that was not to be had.
    */
   async run(text: string, statement: Statement): Promise<Notice[]> {
     const { tag, step } = this.#options;
@@ -107,7 +119,7 @@ export class Session {
     try {
       await set(this.#main, settings);
       this.#notices = [];
-      await this.#cancelledOnAbort(this.#main.query(text));
+      await this.#watched(statement, () => this.#main.query(text));
       return this.#notices;
     } catch (error) {
       throw translated(error, statement.doing);
@@ -117,21 +129,62 @@ export class Session {
     }
   }
 
-  /** Reading statements in one snapshot; `limits` hold for each of them. */
-  async snapshot<T>(limits: Record<string, string>, doing: string, work: (query: Query) => Promise<T>): Promise<T> {
-    const { tag, step } = this.#options;
-    this.#millisLeft(doing);
+  /**
+   * One transaction of statements that stop readers or writers, under the ladder of D18: `work` is called again, from the
+   * start and after a rollback, until its locks were to be had.
+   * @throws StepError `Refused` naming who holds the lock.
+   */
+  async blocking<T>(act: Act, work: (query: Query) => Promise<T>): Promise<T> {
+    return climb({
+      doing: act.doing,
+      attempt: (rung) => {
+        const start = performance.now();
+        return this.#write(act, blockingLimits, (query) =>
+          work(async (text, values) => {
+            await query(`SET LOCAL lock_timeout = ${lockTimeoutAfter(performance.now() - start, rung)}`);
+            return query(text, values);
+          }),
+        );
+      },
+      pause: (millis) => this.#pause(millis),
+    });
+  }
+
+  /** One short writing transaction of a batched work. @throws StepError `Refused` naming who holds the lock. */
+  async batch<T>(act: Act, work: (query: Query) => Promise<T>): Promise<T> {
+    return this.#write(act, batchLimits, work);
+  }
+
+  /** `work` for all keys in batches that tune themselves; answers the sum of what it answered, such as rows deleted. */
+  async batches<K>(
+    keys: readonly K[],
+    { first, most, ...act }: Act & BatchSizes,
+    work: (query: Query, some: readonly K[]) => Promise<number>,
+  ): Promise<number> {
+    return inBatches({
+      keys,
+      sizes: { first, most },
+      doing: act.doing,
+      batch: (some) => this.batch(act, (query) => work(query, some)),
+      pause: (millis) => this.#pause(millis),
+    });
+  }
+
+  /** Reading statements in one snapshot; `limits` hold for each of them, and the time left where they say nothing of it. */
+  async snapshot<T>(
+    limits: Record<string, string>,
+    doing: string,
+    work: (query: Query, copy: Copy) => Promise<T>,
+  ): Promise<T> {
+    const timeLeft = { statement_timeout: String(this.#millisLeft(doing) + backstop) };
+    const copy: Copy = (text, take) => copyOut(this.#main, text, take, (over) => cancelUntil(over, this, this.pids[0]));
     try {
-      await set(this.#main, { application_name: applicationName(tag, step, 'survey') });
-      await this.#main.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-      try {
-        await set(this.#main, limits, true);
-        const query: Query = async <R extends QueryResultRow>(sql: string, values: unknown[] = []) =>
-          (await this.#main.query<R>(sql, values)).rows;
-        return await this.#cancelledOnAbort(work(query));
-      } finally {
-        await this.#main.query('ROLLBACK');
-      }
+      return await this.#transaction(
+        'REPEATABLE READ READ ONLY',
+        { doing, item: 'survey' },
+        { ...timeLeft, ...limits },
+        (query) => this.#cancelledOnAbort(work(query, copy)),
+      );
     } catch (error) {
       throw translated(error, doing);
     }
@@ -148,12 +201,66 @@ export class Session {
     return left;
   }
 
+  /** Lets time pass; false when so much is not left, or when the signal comes meanwhile. */
+  async #pause(millis: number): Promise<boolean> {
+    const { deadline, signal } = this.#options;
+    if (deadline.millisLeft <= millis || signal.aborted) return false;
+    return sleep(millis, true, { signal }).catch(() => false);
+  }
+
+  #write<T>(act: Act, limits: Record<string, string>, work: (query: Query) => Promise<T>): Promise<T> {
+    return this.#transaction('READ COMMITTED READ WRITE', act, limits, (query) =>
+      this.#watched(act, () => work(query)),
+    ).catch((error: unknown) => {
+      throw translated(error, act.doing);
+    });
+  }
+
+  /** The transaction is over when this returns, whether it was committed or rolled back. Its settings end with it. */
+  async #transaction<T>(
+    mode: string,
+    { doing, item }: Act,
+    limits: Record<string, string>,
+    work: (query: Query) => Promise<T>,
+  ): Promise<T> {
+    const { tag, step } = this.#options;
+    this.#millisLeft(doing);
+    const query: Query = async <R extends QueryResultRow>(text: string, values: unknown[] = []) =>
+      (await this.#main.query<R>(text, values)).rows;
+    await this.#main.query(`BEGIN ISOLATION LEVEL ${mode}`);
+    try {
+      await set(this.#main, { ...limits, application_name: applicationName(tag, step, item) }, true);
+      const result = await work(query);
+      await this.#main.query('COMMIT');
+      return result;
+    } catch (error) {
+      // A connection that is gone rolls back by itself; what went wrong before is what tells.
+      await this.#main.query('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Notes whom the statement waits for, so that a lock that was not to be had has a name. */
+  async #watched<T>(act: Act, work: () => Promise<T>): Promise<T> {
+    const over = new AbortController();
+    let holders: string[] = [];
+    const looking = holdersOf(this, this.pids[0], over.signal, (found) => (holders = found));
+    try {
+      return await this.#cancelledOnAbort(work());
+    } catch (error) {
+      throw ofOneItem(error, act.doing, holders);
+    } finally {
+      over.abort();
+      await looking;
+    }
+  }
+
   async #cancelledOnAbort<T>(running: Promise<T>): Promise<T> {
     const { signal } = this.#options;
     let over = false;
     let cancelling: Promise<void> | undefined;
     // A control connection that fails leaves the server's own limits, which end the statement at the deadline.
-    const onAbort = () => (cancelling = this.#cancel(() => over).catch(() => undefined));
+    const onAbort = () => (cancelling = cancelUntil(() => over, this, this.pids[0]).catch(() => undefined));
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) void onAbort();
     try {
@@ -162,24 +269,6 @@ export class Session {
       over = true;
       signal.removeEventListener('abort', onAbort);
       await cancelling;
-    }
-  }
-
-  /** Asked again until it is over, because a cancel that comes between two statements is lost. */
-  async #cancel(over: () => boolean): Promise<void> {
-    for (let times = 0; !over() && times < 60; times += 1) {
-      const [working] = await this.ask<{ started: string }>(
-        `SELECT query_start::text AS started FROM pg_stat_activity WHERE pid = $1 AND state = 'active'`,
-        [this.pids[0]],
-      );
-      if (working && !over()) {
-        // The same backend and the same statement: by now the pid alone may be at something else.
-        await this.ask(
-          `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND query_start = $2::timestamptz`,
-          [this.pids[0], working.started],
-        );
-      }
-      if (!over()) await sleep(Math.min(1_000, 20 * 2 ** times));
     }
   }
 }

@@ -205,7 +205,7 @@ describe('D18: no wait without a limit', () => {
     const queued = waiting.query('LOCK TABLE public.users IN ACCESS EXCLUSIVE MODE').catch(() => undefined);
     const db = await openPostgres(database.urls.maintenance);
     const start = performance.now();
-    const { tables } = await db.survey();
+    const { tables } = await db.survey('tables');
     expect(performance.now() - start).toBeLessThan(300);
     expect(tables.find(({ name }) => name === 'public.users')?.bytes).toBeGreaterThan(0);
     await holding.query('ROLLBACK');
@@ -251,7 +251,7 @@ const program = {
     import { Deadline } from './lambdas/framework/deadline.ts';
     const deadline = new Deadline(new Date(Date.now() + 60_000));
     const db = await postgres.open({ step: 'database/vacuum-tables', tag: 'killed', deadline, signal: new AbortController().signal });
-    const { tables } = await db.survey();
+    const { tables } = await db.survey('tables');
     await db.vacuum(tables.find(({ name }) => name === 'public.slow').oid, ${JSON.stringify(slowly)});`,
   plain: `
     import pg from 'pg';
@@ -269,10 +269,15 @@ it('D19: the trap of a killed client: a plain one’s backend works on, ours is 
   await until(async () => (await vacuuming()).length === 2, 10_000);
   for (const child of children) child.kill('SIGKILL');
 
+  const nextCall = await openPostgres(database.urls.maintenance);
+  expect(await postgres.earlier?.(nextCall)).toMatch(
+    /still at work: pid \d+ \(novacron:killed:database\/vacuum-tables:public\.slow\), since 2/,
+  );
   const isOurs = ({ application }: { application: string }) => application.startsWith('novacron:killed:');
   await until(async () => !(await vacuuming()).some(isOurs), 6_000);
   const left = await vacuuming();
   expect(left.map(({ application }) => application)).toEqual(['plain']);
+  expect(await postgres.earlier?.(nextCall)).toBeUndefined();
   await database.query('SELECT pg_terminate_backend($1)', [left[0]?.pid]);
 }, 30_000);
 

@@ -37,10 +37,11 @@ async function endpointOf(client: DynamoDBClient): Promise<string> {
 const nothing: Result = { done: 0, left: 0, failed: 0, numbers: {} };
 
 /** A step of two clients that writes down what happens to them. */
-function made(run: (context: Context) => Promise<Result>) {
+function made(run: (context: Context) => Promise<Result>, earlier?: Client<object>['earlier']) {
   const told: string[] = [];
   const client = (name: string): Client<object> => ({
     needs: 'internet',
+    earlier,
     async open() {
       told.push(`open ${name}`);
       return { [Symbol.asyncDispose]: async () => void told.push(`close ${name}`) };
@@ -119,6 +120,19 @@ describe('a step', () => {
     expect(await call(event)).toMatchObject({ done: 0, left: 1, wait: expect.stringContaining('earlier call') });
     release();
     expect(await first).toEqual(nothing);
+  });
+
+  it('D19: waits, and does nothing, while a client finds an earlier call of it still at work outside', async ({
+    id,
+    table,
+  }) => {
+    const { told, call, event } = made(
+      async () => ({ ...nothing, done: 1 }),
+      async () => 'pid 7 still works',
+    );
+    expect(await call(event)).toEqual({ done: 0, left: 1, failed: 0, numbers: {}, wait: 'pid 7 still works' });
+    expect(told.slice(2)).toEqual(['close second', 'close first']);
+    expect(await table.get(keys.step(id, 'test/step'))).toMatchObject({ done: 0, wait: 'pid 7 still works' });
   });
 
   it('is told to stop before its invocation ends, and its answer still counts', async ({ id, table }) => {

@@ -159,7 +159,7 @@ describe.runIf(process.getuid?.() === 0)('as root', () => {
     await mkdir(path.join(hidden, 'bin'), { recursive: true });
     await chmod(hidden, 0o700);
     const said: string[] = [];
-    const binaries = await usableBinaries(undefined, account, folder, (message) => said.push(message), hidden);
+    const binaries = await usableBinaries(path.join(hidden, 'bin'), account, folder, (message) => said.push(message));
     expect(binaries).toBe(path.join(folder, 'binaries', 'bin'));
     expect(said).toEqual([expect.stringContaining(`may not enter ${hidden}`)]);
   });

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DatabaseNumbers } from '../../../../lambdas/clients/postgres/numbers.ts';
-import { openPostgres, type TestDatabase, testDatabase } from '../../../support/database.ts';
+import { openPostgres, sharedCluster, type TestDatabase, testDatabase } from '../../../support/database.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -85,7 +85,7 @@ describe('O1: the numbers of a database', () => {
 
 describe('D4: replication lag', () => {
   it('D4: on the primary pg_last_xact_replay_timestamp() is null while a standby lags; the LSNs tell', async () => {
-    const standby = new pg.Client({ connectionString: inject('cluster').standby });
+    const standby = new pg.Client({ connectionString: sharedCluster().standby });
     await standby.connect();
     try {
       await standby.query('SELECT pg_wal_replay_pause()');
