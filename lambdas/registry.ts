@@ -6,7 +6,10 @@ import { handler as monitoringWorks } from './checks/monitoring-works.step.ts';
 import { handler as noticesArrive } from './checks/notices-arrive.step.ts';
 import { handler as snapshotWasMade } from './checks/snapshot-was-made.step.ts';
 import { handler as someoneIsOnCall } from './checks/someone-is-on-call.step.ts';
+import { handler as advanceSequences } from './database/advance-sequences.step.ts';
+import { handler as analyseTables } from './database/analyse-tables.step.ts';
 import { handler as createPartitions } from './database/create-partitions.step.ts';
+import { handler as refreshStatistics } from './database/refresh-statistics.step.ts';
 import { handler as retirePartitions } from './database/retire-partitions.step.ts';
 import { handler as vacuumTables } from './database/vacuum-tables.step.ts';
 import { handler as readDatabaseHourly } from './metrics/read-database-hourly.step.ts';
@@ -40,7 +43,10 @@ export const steps = {
   'checks/notices-arrive': noticesArrive,
   'checks/snapshot-was-made': snapshotWasMade,
   'checks/someone-is-on-call': someoneIsOnCall,
+  'database/advance-sequences': advanceSequences,
+  'database/analyse-tables': analyseTables,
   'database/create-partitions': createPartitions,
+  'database/refresh-statistics': refreshStatistics,
   'database/retire-partitions': retirePartitions,
   'database/vacuum-tables': vacuumTables,
   'metrics/read-database': readDatabase,

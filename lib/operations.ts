@@ -15,15 +15,24 @@ interface Operation {
 /** Every operation there is, under the runbook's own name. A new one is a line here and a line in config/windows.yaml. */
 export const operations = {
   database_care: {
-    comment: 'Creates the partitions ahead (D9).',
-    steps: [{ step: 'database/create-partitions', per: 'database' }],
+    comment: 'Keeps statistics fresh from day to day (D1) and creates the partitions ahead (D9).',
+    steps: [
+      { step: 'database/create-partitions', per: 'database' },
+      { step: 'database/analyse-tables', per: 'database' },
+    ],
   },
   database_optimization: {
-    comment: 'Vacuums and analyses the tables that need it, worst first (D5); retires old partitions (D9).',
+    comment:
+      'Vacuums and analyses the tables that need it, worst first, moves sequences past their columns, retires old partitions (D5, D15, D9).',
     steps: [
       { step: 'database/vacuum-tables', per: 'database' },
+      { step: 'database/advance-sequences', per: 'database' },
       { step: 'database/retire-partitions', per: 'database' },
     ],
+  },
+  index_rebuild: {
+    comment: 'Refreshes all statistics (D13).',
+    steps: [{ step: 'database/refresh-statistics', per: 'database' }],
   },
   metric_aggregation: {
     comment: 'Reads the numbers of databases and platform and rolls them up per day and week, for the trends (O1).',

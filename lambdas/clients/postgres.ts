@@ -3,6 +3,7 @@ import type { Client, Opening } from '../framework/client.ts';
 import { StepError } from '../framework/errors.ts';
 import type { Change } from '../framework/result.ts';
 import type { CopiedRows, Receipt } from './archive-manifest.ts';
+import { analyse } from './postgres/analyse.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
 import {
   createPartition,
@@ -22,6 +23,7 @@ import {
 } from './postgres/partitions.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
+import { advance, sequences, type SequenceState } from './postgres/sequences.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
@@ -41,6 +43,18 @@ export interface Postgres {
    * @throws StepError `Refused` without the right to, `Retryable` when the table is locked, gone or the time is up.
    */
   vacuum(oid: number, options: VacuumOptions): Promise<Change>;
+  /**
+   * Analyses the table with this oid, `only` without its partitions, and tells its `modifiedTuples` before and after.
+   * @throws StepError as `vacuum` does.
+   */
+  analyse(oid: number, options: { only: boolean }): Promise<Change>;
+  /** Every sequence that a column takes numbers from, and how far both are. */
+  sequences(): Promise<SequenceState[]>;
+  /**
+   * Moves the sequence with this oid past its columns' values, never back; tells how far it was `behind`.
+   * @throws StepError `Refused` without the right to, or when the lock was not to be had.
+   */
+  advance(oid: number): Promise<Change>;
   /**
    * Copies rows in one snapshot to `store`, with what the server counts of them there (D3, D7, D9).
    * @throws what `store` threw; StepError `Refused` where row-level security would show our role only a part of the rows
@@ -86,6 +100,9 @@ export const postgres: Client<Postgres> = {
         survey: (...facts) => survey(session, facts),
         numbers: () => numbers(session),
         vacuum: (oid, options) => vacuum(session, oid, options),
+        analyse: (oid, options) => analyse(session, oid, options),
+        sequences: () => sequences(session),
+        advance: (oid) => advance(session, oid),
         copyRows: (source, store) => copyRows(session, source, store),
         calendarTables: (wanted) => calendarTables(session, wanted),
         rowsInDefault: (table, range, most) => rowsInDefault(session, table, range, most),

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { CalendarTable } from '../clients/postgres/partitions.ts';
-import { ownerGrant } from '../clients/postgres/statements.ts';
+import { ownershipGrant } from '../clients/postgres/statements.ts';
 import type { Finding } from '../framework/result.ts';
 import { boundsOf, type Bounds, calendarTypes } from './partition-bounds.ts';
 
@@ -52,7 +52,7 @@ export function notOurs({ table, not, keeper, partitioned, role }: CalendarTable
     return said(
       'warning',
       `It belongs to ${partitioned.owner}, and ${role} may not change it: its partitions are neither created nor retired.`,
-      ownerGrant(partitioned, role),
+      ownershipGrant(partitioned.owner, role),
     );
   return undefined;
 }

@@ -46,26 +46,25 @@ export function vacuumTyped(name: string, options: VacuumOptions): string {
   return settings.join('') + vacuumStatement(name, options);
 }
 
+/** The statement, for a name that is quoted already. `only`, 18 and later: a partitioned table without its partitions. */
+export const analyseStatement = (name: string, { only }: { only: boolean }) => `ANALYZE ${only ? 'ONLY ' : ''}${name}`;
+
 /**
- * The statement that gives `role` the right to VACUUM a table. Membership in the owning role is the way of all versions, but
+ * The statement that gives `role` the right to VACUUM and ANALYZE a table. Membership in the owning role is the way of all versions, but
  * never membership in a superuser.
  */
-export function vacuumGrant(table: Owned, role: string, version: number): string {
-  if (version >= 170_000) return `GRANT MAINTAIN ON TABLE ${table.name} TO ${quoted(role)}`;
-  return ownerGrant(table, role);
-}
-
-/** The statement that lets `role` change a table as its owner does: what MAINTAIN does not cover, such as DETACH and DROP. */
-export function ownerGrant({ name, owner, ownerIsSuperuser }: Owned, role: string): string {
+export function maintenanceGrant(
+  { name, owner, ownerIsSuperuser }: { name: string; owner: string; ownerIsSuperuser: boolean },
+  role: string,
+  version: number,
+): string {
+  if (version >= 170_000) return `GRANT MAINTAIN ON TABLE ${name} TO ${quoted(role)}`;
   if (ownerIsSuperuser) return `ALTER TABLE ${name} OWNER TO <the application's role>`;
-  return `GRANT ${quoted(owner)} TO ${quoted(role)}`;
+  return ownershipGrant(owner, role);
 }
 
-interface Owned {
-  name: string;
-  owner: string;
-  ownerIsSuperuser: boolean;
-}
+/** The statement that makes `role` an owner of what `owner` owns: altering, detaching, dropping and every clean-up need it. */
+export const ownershipGrant = (owner: string, role: string) => `GRANT ${quoted(owner)} TO ${quoted(role)}`;
 
 /** For messages only: what is run is quoted by the server. */
 const quoted = (identifier: string) =>
