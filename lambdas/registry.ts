@@ -8,6 +8,8 @@ import { handler as snapshotWasMade } from './checks/snapshot-was-made.step.ts';
 import { handler as someoneIsOnCall } from './checks/someone-is-on-call.step.ts';
 import { handler as advanceSequences } from './database/advance-sequences.step.ts';
 import { handler as analyseTables } from './database/analyse-tables.step.ts';
+import { handler as archiveLogTables } from './database/archive-log-tables.step.ts';
+import { handler as archiveOldData } from './database/archive-old-data.step.ts';
 import { handler as createPartitions } from './database/create-partitions.step.ts';
 import { handler as refreshStatistics } from './database/refresh-statistics.step.ts';
 import { handler as retirePartitions } from './database/retire-partitions.step.ts';
@@ -45,6 +47,8 @@ export const steps = {
   'checks/someone-is-on-call': someoneIsOnCall,
   'database/advance-sequences': advanceSequences,
   'database/analyse-tables': analyseTables,
+  'database/archive-log-tables': archiveLogTables,
+  'database/archive-old-data': archiveOldData,
   'database/create-partitions': createPartitions,
   'database/refresh-statistics': refreshStatistics,
   'database/retire-partitions': retirePartitions,

@@ -15,10 +15,11 @@ interface Operation {
 /** Every operation there is, under the runbook's own name. A new one is a line here and a line in config/windows.yaml. */
 export const operations = {
   database_care: {
-    comment: 'Keeps statistics fresh from day to day (D1) and creates the partitions ahead (D9).',
+    comment: 'Creates the partitions ahead, keeps statistics fresh, archives old log rows (D9, D1, D3).',
     steps: [
       { step: 'database/create-partitions', per: 'database' },
       { step: 'database/analyse-tables', per: 'database' },
+      { step: 'database/archive-log-tables', per: 'database' },
     ],
   },
   database_optimization: {
@@ -31,8 +32,11 @@ export const operations = {
     ],
   },
   index_rebuild: {
-    comment: 'Refreshes all statistics (D13).',
-    steps: [{ step: 'database/refresh-statistics', per: 'database' }],
+    comment: 'Refreshes all statistics and archives old data (D13, D14).',
+    steps: [
+      { step: 'database/refresh-statistics', per: 'database' },
+      { step: 'database/archive-old-data', per: 'database' },
+    ],
   },
   metric_aggregation: {
     comment: 'Reads the numbers of databases and platform and rolls them up per day and week, for the trends (O1).',

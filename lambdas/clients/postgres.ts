@@ -21,6 +21,14 @@ import {
   type OwnRetention,
   rowsInDefault,
 } from './postgres/partitions.ts';
+import {
+  copyOldRows,
+  deleteOldRows,
+  oldRows,
+  type OldRowsFacts,
+  type OldRowsTable,
+  type RowKey,
+} from './postgres/old-rows.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
 import { advance, sequences, type SequenceState } from './postgres/sequences.ts';
@@ -77,6 +85,16 @@ export interface Postgres {
   quarantineTable(oid: number, mark: Mark): Promise<void>;
   /** Drops a table in quarantine that under lock still is what was archived. @throws StepError `Refused` otherwise */
   dropArchived(oid: number, archived: { rows: number; contentHash: string }): Promise<void>;
+  /** How many rows of a table are older than so many days, and what has to be known before they go (D3, D14). */
+  oldRows(wanted: { table: string; column: string; days: number }): Promise<OldRowsFacts>;
+  /** The first of them by their key, copied to `store` in the snapshot in which they were found. */
+  copyOldRows(
+    table: OldRowsTable,
+    most: number,
+    store: (lines: Readable) => Promise<Receipt>,
+  ): Promise<{ keys: RowKey[]; copied: CopiedRows; stored: Receipt }>;
+  /** Deletes rows that still are what was archived; answers how many went. */
+  deleteOldRows(table: OldRowsTable, keys: readonly RowKey[]): Promise<number>;
   /** An earlier call of this step that is still at work here, in words. Every step is asked for it before it runs (D19). */
   predecessor(): Promise<string | undefined>;
   /** Ends what a run left at work here; for closing it. */
@@ -112,6 +130,9 @@ export const postgres: Client<Postgres> = {
         detachPartition: (oid, mark) => detachPartition(session, oid, mark),
         quarantineTable: (oid, mark) => quarantineTable(session, oid, mark),
         dropArchived: (oid, archived) => dropArchived(session, oid, archived),
+        oldRows: (wanted) => oldRows(session, wanted),
+        copyOldRows: (table, most, store) => copyOldRows(session, table, most, store),
+        deleteOldRows: (table, keys) => deleteOldRows(session, table, keys),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),
         [Symbol.asyncDispose]: () => session.close(),

@@ -92,7 +92,13 @@ async function readTable(
   table: string,
   all: PartitionedFacts[],
 ): Promise<Omit<CalendarTable, 'table' | 'zone' | 'version' | 'role'>> {
-  const [about] = await query<{ oid: number | null; name: string | null; kind: string; now: string; hypertable: boolean }>(
+  const [about] = await query<{
+    oid: number | null;
+    name: string | null;
+    kind: string;
+    now: string;
+    hypertable: boolean;
+  }>(
     `SELECT c.oid::bigint AS oid, CASE WHEN c.oid IS NOT NULL THEN format('%I.%I', n.nspname, c.relname) END AS name, c.relkind AS kind, to_char(now(), 'YYYY-MM-DD HH24:MI:SS') AS now,
        EXISTS (SELECT FROM pg_inherits AS h JOIN pg_class AS k ON k.oid = h.inhrelid JOIN pg_namespace AS m ON m.oid = k.relnamespace
          WHERE h.inhparent = c.oid AND m.nspname ~ '^_timescaledb') AS hypertable
