@@ -34,6 +34,7 @@ export async function vacuum(session: Session, oid: number, options: VacuumOptio
     item: before.name,
     lockTimeout: quietLockTimeout,
     settings: vacuumSettings(options),
+    urgent: options.skipIndexes,
   });
   const warning = notices.find(({ code }) => !code.startsWith('00'));
   if (warning)
