@@ -1,6 +1,6 @@
 import { parseArgs, styleText } from 'node:util';
 import type * as z from 'zod';
-import type { Clients, Opened, Told } from '../lambdas/framework/client.ts';
+import type { Clients, Opened } from '../lambdas/framework/client.ts';
 import { Deadline } from '../lambdas/framework/deadline.ts';
 import { eachOf } from '../lambdas/framework/each.ts';
 import { StepError } from '../lambdas/framework/errors.ts';
@@ -41,7 +41,9 @@ async function main(args: string[]): Promise<number> {
     await using open = new AsyncDisposableStack();
     const clients: Record<string, unknown> = {};
     for (const [key, client] of Object.entries(spec.uses))
-      clients[key] = open.use(await client.open({ step: name, tag: run.tag, target, deadline, signal, tell }));
+      clients[key] = open.use(
+        await client.open({ step: name, tag: run.tag, target, deadline, signal, tell: console.error }),
+      );
     const wait = await earlierWork(spec.uses, clients);
     if (wait) throw new StepError('Refused', wait);
     // Copied by their descriptions: what is refused by hand is refused when a step reaches for it.
@@ -57,9 +59,6 @@ async function main(args: string[]): Promise<number> {
     clearTimeout(late);
   }
 }
-
-/** What the clients say while they work: brakes and findings, one a line, beside the answer. */
-const tell = (told: Told) => console.error(JSON.stringify(told));
 
 function read(args: string[]) {
   try {

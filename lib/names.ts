@@ -13,6 +13,9 @@ export function namesOf({ environment, account, region }: Pick<Configuration, 'e
     machine,
     table: `${prefix}-runs`,
     tableArn: `arn:aws:dynamodb:${region}:${account}:table/${prefix}-runs`,
+    archivesBucket: `${prefix}-archives-${account}-${region}`,
+    /** Every object in it, and nothing else lies there. */
+    archivesArn: `arn:aws:s3:::${prefix}-archives-${account}-${region}/tables/*`,
     reportsBucket: `${prefix}-reports-${account}-${region}`,
     machineArn,
     /** ARN of every state machine of the account, up to its name. */
@@ -30,6 +33,8 @@ export function namesOf({ environment, account, region }: Pick<Configuration, 'e
     /** Every state machine and every function of the automation. */
     machinesArn: `arn:aws:states:${region}:${account}:stateMachine:${prefix}-*`,
     functionsArn: `arn:aws:lambda:${region}:${account}:function:${prefix}-*`,
+    document: (name: string) => `${prefix}-${name}`,
+    documentArn: (name: string) => `arn:aws:ssm:${region}:${account}:document/${prefix}-${name}`,
     stepLog: `/novacron/${environment}/steps`,
     dashboard: `${prefix}-maintenance`,
     undeliveredQueue: `${prefix}-undelivered-events`,

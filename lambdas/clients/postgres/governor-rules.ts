@@ -2,9 +2,9 @@ import type { Brake } from '../../framework/result.ts';
 
 /**
  * D20. What a statement of ours is to the governor. `quiet`: VACUUM, ANALYZE and what else only other maintenance waits for, cheap to do
- * again. `build`: CONCURRENTLY and REPACK, where cancelling loses hours. `blocking` and `batch`: short, and ended by their own limits.
+ * again. `build`: CONCURRENTLY and REPACK, where cancelling loses hours. `export`: a long snapshot. `blocking` and `batch`: short, and ended by their own limits.
  */
-export type Kind = 'quiet' | 'build' | 'blocking' | 'batch';
+export type Kind = 'quiet' | 'build' | 'export' | 'blocking' | 'batch';
 
 /** By the statement itself, so that no caller can forget to say it. */
 export const kindOf = (text: string): Kind => (/\b(CONCURRENTLY|REPACK)\b/i.test(text) ? 'build' : 'quiet');
@@ -254,7 +254,8 @@ export interface AtWork {
 
 /**
  * For whom our statement has to make way. A quiet one is done again cheaply, so that whoever waits for it waits a second. A build is
- * not: half a minute, but a second where others already queue behind the one that waits. Others end by their own limits.
+ * not: half a minute, but a second where others already queue behind the one that waits. Nor is an export: ten minutes. Others end by their
+ * own limits.
  */
 export function makesWayFor(
   { pid, kind, until = Infinity }: AtWork,
@@ -262,13 +263,14 @@ export function makesWayFor(
   databaseAge: number,
   now: number,
 ): Waiter | undefined {
-  if (kind !== 'quiet' && kind !== 'build') return undefined;
+  if (kind === 'blocking' || kind === 'batch') return undefined;
   const behind = waiters.filter(({ blockers }) => blockers.includes(pid));
   const queues = (one: Waiter) => waiters.some(({ blockers }) => blockers.includes(one.pid));
   return behind.find((one) => {
     // What it came for, our VACUUM does itself.
     if (one.isAutovacuum) return kind === 'build' && (until - now > 600_000 || databaseAge > 1_000_000_000);
     if (kind === 'quiet') return one.seconds > 1;
-    return one.seconds > 30 || (one.seconds > 1 && queues(one));
+    // Of an export that is CONCURRENTLY, which waits for our snapshot.
+    return one.seconds > (kind === 'export' ? 600 : 30) || (one.seconds > 1 && queues(one));
   });
 }

@@ -5,12 +5,13 @@ import type { Deadline } from '../../framework/deadline.ts';
 import { StepError } from '../../framework/errors.ts';
 import { type BatchSizes, inBatches } from './batches.ts';
 import { applicationName, type Backend, connected, pooled, reset, set } from './connection.ts';
+import { copyOut, type Copy } from './copy.ts';
 import { codeOf, ofOneItem, translated } from './errors.ts';
 import { Governor } from './governor.ts';
 import { type Kind, kindOf } from './governor-rules.ts';
 import { climb, lockTimeoutAfter } from './ladder.ts';
 import type { Connection } from './settings.ts';
-import { cancelledOn, holdersOf } from './waits.ts';
+import { cancelledOn, cancelUntil, holdersOf } from './waits.ts';
 
 /** What the server said beside its answer: warnings, and the lines of VERBOSE. */
 export interface Notice {
@@ -210,12 +211,31 @@ export class Session {
 
   /** Reading statements in one snapshot; `limits` hold for each of them. */
   async snapshot<T>(limits: Record<string, string>, doing: string, work: (query: Query) => Promise<T>): Promise<T> {
+    const { signal } = this.#options;
     try {
       return await this.#transaction('REPEATABLE READ READ ONLY', { doing, item: 'survey' }, limits, (query) =>
-        cancelledOn(this.#options.signal, this, this.#pid, work(query)),
+        cancelledOn(signal, this, this.#pid, work(query)),
       );
     } catch (error) {
       throw translated(error, doing);
+    }
+  }
+
+  /** Rows read out in one snapshot, which may take long: as what is written, it makes way for others. */
+  async export<T>(
+    act: Act,
+    limits: Record<string, string>,
+    work: (query: Query, copy: Copy) => Promise<T>,
+  ): Promise<T> {
+    await this.#permitted(act, 'export');
+    const timeLeft = { statement_timeout: String(this.#millisLeft(act.doing) + backstop) };
+    const copy: Copy = (text, take) => copyOut(this.#main, text, take, (over) => cancelUntil(over, this, this.#pid));
+    try {
+      return await this.#transaction('REPEATABLE READ READ ONLY', act, { ...timeLeft, ...limits }, (query) =>
+        this.#watched(act, 'export', () => work(query, copy)),
+      );
+    } catch (error) {
+      throw translated(error, act.doing);
     }
   }
 

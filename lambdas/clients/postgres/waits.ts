@@ -54,7 +54,7 @@ export async function cancelledOn<T>(
 }
 
 /** Cancels what a backend of ours does. Asked again until it is over, because a cancel that comes between two statements is lost. */
-async function cancelUntil(over: () => boolean, session: Pick<Session, 'ask'>, pid: number): Promise<void> {
+export async function cancelUntil(over: () => boolean, session: Pick<Session, 'ask'>, pid: number): Promise<void> {
   for (let times = 0; !over() && times < 60; times += 1) {
     const [working] = await session.ask<{ started: string }>(
       `SELECT query_start::text AS started FROM pg_stat_activity WHERE pid = $1 AND state = 'active'`,

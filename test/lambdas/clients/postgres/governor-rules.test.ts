@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type Facts,
   isSlowed,
+  type Kind,
   kindOf,
   type Level,
   makesWayFor,
@@ -217,7 +218,7 @@ describe('D20: for whom a statement of ours makes way', () => {
   const now = 0;
   const inMinutes = (minutes: number) => minutes * 60_000;
 
-  it.each<[string, 'quiet' | 'build' | 'blocking' | 'batch', Waiter[], number | undefined]>([
+  it.each<[string, Kind, Waiter[], number | undefined]>([
     ['nobody waits', 'quiet', [], undefined],
     ['half a second behind a VACUUM', 'quiet', [waiter(7, 0.5, [ours])], undefined],
     ['over a second behind a VACUUM', 'quiet', [waiter(7, 1.2, [ours])], 7],
@@ -226,6 +227,9 @@ describe('D20: for whom a statement of ours makes way', () => {
     ['half a minute behind a build', 'build', [waiter(7, 31, [ours])], 7],
     ['a build, and others queue', 'build', [waiter(7, 2, [ours]), waiter(9, 0.3, [7])], 7],
     ['a build, others queue, but only just', 'build', [waiter(7, 0.8, [ours]), waiter(9, 0.3, [7])], undefined],
+    ['nine minutes behind an export', 'export', [waiter(7, 540, [ours])], undefined],
+    ['over ten minutes behind an export', 'export', [waiter(7, 601, [ours])], 7],
+    ['an export, and readers queue', 'export', [waiter(7, 2, [ours]), waiter(9, 0.3, [7])], 7],
     ['a blocking statement ends by itself', 'blocking', [waiter(7, 3, [ours])], undefined],
     ['and so does a batch', 'batch', [waiter(7, 9, [ours])], undefined],
     ['a VACUUM does what autovacuum came for', 'quiet', [waiter(7, 90, [ours], true)], undefined],
