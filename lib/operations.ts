@@ -20,10 +20,11 @@ export const operations = {
   },
   database_optimization: {
     comment:
-      'Vacuums and analyses the tables that need it, worst first, and moves sequences past their columns (D5, D15).',
+      'Vacuums and analyses the tables that need it, worst first, moves sequences past their columns, and removes orphans (D5, D7, D15).',
     steps: [
       { step: 'database/vacuum-tables', per: 'database' },
       { step: 'database/advance-sequences', per: 'database' },
+      { step: 'database/delete-orphans', per: 'database' },
     ],
   },
   index_rebuild: {

@@ -7,6 +7,20 @@ import { analyse } from './postgres/analyse.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
+import {
+  copyOrphans,
+  type CopiedPart,
+  type CopyOptions,
+  countOrphans,
+  type Deleted,
+  deleteOrphans,
+  type OrphanCounts,
+  type OrphanKey,
+  relationFacts,
+  type RelationFacts,
+  type RelationNames,
+} from './postgres/orphans.ts';
+import type { Relation } from './postgres/orphan-statements.ts';
 import { advance, sequences, type SequenceState } from './postgres/sequences.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
@@ -47,6 +61,17 @@ export interface Postgres {
     source: RowSource,
     store: (lines: Readable) => Promise<Receipt>,
   ): Promise<{ copied: CopiedRows; stored: Receipt }>;
+  /** What has to be known of a relation before a row of it is called an orphan (D7). */
+  relationFacts(names: RelationNames): Promise<RelationFacts>;
+  countOrphans(relation: Relation, minAgeDays: number): Promise<OrphanCounts>;
+  /** Finds orphans once and copies them in parts, in one snapshot; `before` is its cut, for deleting. */
+  copyOrphans(
+    relation: Relation,
+    options: CopyOptions,
+    store: (lines: Readable, part: number) => Promise<Receipt>,
+  ): Promise<{ keys: OrphanKey[]; parts: CopiedPart[]; before: string }>;
+  /** Deletes those that are as they were found, in batches. */
+  deleteOrphans(relation: Relation, before: string, keys: OrphanKey[]): Promise<Deleted>;
   /** An earlier call of this step that is still at work here, in words. Every step is asked for it before it runs (D19). */
   predecessor(): Promise<string | undefined>;
   /** Ends what a run left at work here; for closing it. */
@@ -74,6 +99,10 @@ export const postgres: Client<Postgres> = {
         sequences: () => sequences(session),
         advance: (oid) => advance(session, oid),
         copyRows: (source, store) => copyRows(session, source, store),
+        relationFacts: (names) => relationFacts(session, names),
+        countOrphans: (relation, minAgeDays) => countOrphans(session, relation, minAgeDays),
+        copyOrphans: (relation, options, store) => copyOrphans(session, relation, options, store),
+        deleteOrphans: (relation, before, keys) => deleteOrphans(session, relation, before, keys),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),
         [Symbol.asyncDispose]: () => session.close(),
