@@ -11,6 +11,7 @@ import { handler as analyseTables } from './database/analyse-tables.step.ts';
 import { handler as archiveLogTables } from './database/archive-log-tables.step.ts';
 import { handler as archiveOldData } from './database/archive-old-data.step.ts';
 import { handler as createPartitions } from './database/create-partitions.step.ts';
+import { handler as deleteOrphans } from './database/delete-orphans.step.ts';
 import { handler as refreshStatistics } from './database/refresh-statistics.step.ts';
 import { handler as retirePartitions } from './database/retire-partitions.step.ts';
 import { handler as vacuumTables } from './database/vacuum-tables.step.ts';
@@ -50,6 +51,7 @@ export const steps = {
   'database/archive-log-tables': archiveLogTables,
   'database/archive-old-data': archiveOldData,
   'database/create-partitions': createPartitions,
+  'database/delete-orphans': deleteOrphans,
   'database/refresh-statistics': refreshStatistics,
   'database/retire-partitions': retirePartitions,
   'database/vacuum-tables': vacuumTables,

@@ -24,10 +24,11 @@ export const operations = {
   },
   database_optimization: {
     comment:
-      'Vacuums and analyses the tables that need it, worst first, moves sequences past their columns, retires old partitions (D5, D15, D9).',
+      'Vacuums the tables that need it, worst first, moves sequences past their columns, removes orphans, retires old partitions (D5, D15, D7, D9).',
     steps: [
       { step: 'database/vacuum-tables', per: 'database' },
       { step: 'database/advance-sequences', per: 'database' },
+      { step: 'database/delete-orphans', per: 'database' },
       { step: 'database/retire-partitions', per: 'database' },
     ],
   },

@@ -31,6 +31,20 @@ import {
 } from './postgres/old-rows.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
+import {
+  copyOrphans,
+  type CopiedPart,
+  type CopyOptions,
+  countOrphans,
+  type Deleted,
+  deleteOrphans,
+  type OrphanCounts,
+  type OrphanKey,
+  relationFacts,
+  type RelationFacts,
+  type RelationNames,
+} from './postgres/orphans.ts';
+import type { Relation } from './postgres/orphan-statements.ts';
 import { advance, sequences, type SequenceState } from './postgres/sequences.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
@@ -95,6 +109,17 @@ export interface Postgres {
   ): Promise<{ keys: RowKey[]; copied: CopiedRows; stored: Receipt }>;
   /** Deletes rows that still are what was archived; answers how many went. */
   deleteOldRows(table: OldRowsTable, keys: readonly RowKey[]): Promise<number>;
+  /** What has to be known of a relation before a row of it is called an orphan (D7). */
+  relationFacts(names: RelationNames): Promise<RelationFacts>;
+  countOrphans(relation: Relation, minAgeDays: number): Promise<OrphanCounts>;
+  /** Finds orphans once and copies them in parts, in one snapshot; `before` is its cut, for deleting. */
+  copyOrphans(
+    relation: Relation,
+    options: CopyOptions,
+    store: (lines: Readable, part: number) => Promise<Receipt>,
+  ): Promise<{ keys: OrphanKey[]; parts: CopiedPart[]; before: string }>;
+  /** Deletes those that are as they were found, in batches. */
+  deleteOrphans(relation: Relation, before: string, keys: OrphanKey[]): Promise<Deleted>;
   /** An earlier call of this step that is still at work here, in words. Every step is asked for it before it runs (D19). */
   predecessor(): Promise<string | undefined>;
   /** Ends what a run left at work here; for closing it. */
@@ -133,6 +158,10 @@ export const postgres: Client<Postgres> = {
         oldRows: (wanted) => oldRows(session, wanted),
         copyOldRows: (table, most, store) => copyOldRows(session, table, most, store),
         deleteOldRows: (table, keys) => deleteOldRows(session, table, keys),
+        relationFacts: (names) => relationFacts(session, names),
+        countOrphans: (relation, minAgeDays) => countOrphans(session, relation, minAgeDays),
+        copyOrphans: (relation, options, store) => copyOrphans(session, relation, options, store),
+        deleteOrphans: (relation, before, keys) => deleteOrphans(session, relation, before, keys),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),
         [Symbol.asyncDispose]: () => session.close(),
@@ -147,7 +176,8 @@ export const postgres: Client<Postgres> = {
 /** D23: a replica, a read-only server, or another server than the known one was named by mistake. */
 async function refuseOthers(session: Session, { target }: Opening, known: string | undefined): Promise<string> {
   const [is] = await session.ask<{ replica: boolean; read_only: boolean; identifier: string }>(
-    `SELECT pg_is_in_recovery() AS replica, current_setting('transaction_read_only')::boolean AS read_only,
+    `SELECT pg_is_in_recovery() AS replica,
+       (SELECT s.reset_val::boolean FROM pg_settings AS s WHERE s.name = 'default_transaction_read_only') AS read_only,
        (SELECT system_identifier::text FROM pg_control_system()) AS identifier`,
   );
   const named = target ? `The server of "${target}"` : 'The server of DATABASE_URL';

@@ -116,5 +116,9 @@ function forward(incoming: IncomingMessage, answer: ServerResponse, port: number
     });
   });
   onward.on('error', () => answer.destroy());
+  // A client that was killed in the middle: S3 stores nothing of that request.
+  incoming.on('close', () => {
+    if (!incoming.complete) onward.destroy();
+  });
   incoming.pipe(onward);
 }

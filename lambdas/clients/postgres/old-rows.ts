@@ -90,7 +90,8 @@ export async function copyOldRows(
   most: number,
   store: (lines: Readable) => Promise<Receipt>,
 ): Promise<{ keys: RowKey[]; copied: CopiedRows; stored: Receipt }> {
-  return session.snapshot(limits, `Copying old rows of ${table.name}`, async (query, copy) => {
+  const act = { doing: `Copying old rows of ${table.name}`, item: table.name };
+  return session.export(act, limits, async (query, copy) => {
     const texts = table.key.map(({ column }) => `t.${column}::text`).join(', ');
     const found = await query<{ key: RowKey }>(
       `SELECT ARRAY[${texts}, md5(t::text)] AS key FROM ${table.name} AS t WHERE ${old(table)} ORDER BY ${keyOf(table)} LIMIT ${most}`,
