@@ -57,21 +57,28 @@ const useKey = (key: IKey) =>
 
 /** Each capability in one place. The compiler asks for a line when one is added. */
 export const grants: Record<Capability, (platform: Platform) => Grant> = {
-  postgres: ({ configuration: { targets } }) => ({
-    statements: targets.databases.length
-      ? [
-          allow(
-            ['secretsmanager:GetSecretValue'],
-            targets.databases.map(({ secretArn }) => secretArn),
-          ),
-        ]
-      : [],
+  postgres: ({ configuration: { targets, region, account } }) => ({
+    statements: [
+      ...(targets.databases.length
+        ? [
+            allow(
+              ['secretsmanager:GetSecretValue'],
+              targets.databases.map(({ secretArn }) => secretArn),
+            ),
+          ]
+        : []),
+      ...targets.databases.flatMap(({ iam }) =>
+        iam
+          ? [allow(['rds-db:connect'], [`arn:aws:rds-db:${region}:${account}:dbuser:${iam.resourceId}/${iam.user}`])]
+          : [],
+      ),
+    ],
     environment: {
       DATABASES: JSON.stringify(
         Object.fromEntries(
-          targets.databases.map(({ name, secretArn, systemIdentifier }) => [
+          targets.databases.map(({ name, secretArn, systemIdentifier, iam }) => [
             name,
-            { secret: secretArn, ...(systemIdentifier && { systemIdentifier }) },
+            { secret: secretArn, ...(systemIdentifier && { systemIdentifier }), ...(iam && { iamUser: iam.user }) },
           ]),
         ),
       ),

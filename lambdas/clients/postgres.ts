@@ -29,6 +29,7 @@ import {
   type OldRowsTable,
   type RowKey,
 } from './postgres/old-rows.ts';
+import { readSecret, signedIn } from './postgres/credentials.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
 import {
@@ -134,7 +135,7 @@ export const postgres: Client<Postgres> = {
   needs: 'postgres',
   earlier: (db) => db.predecessor(),
   async open(opening) {
-    const connection = await findConnection(opening.target, readSecret);
+    const connection = await signedIn(await findConnection(opening.target, readSecret));
     const session = await Session.open(connection, opening);
     try {
       const systemIdentifier = await refuseOthers(session, opening, connection.systemIdentifier);
@@ -200,28 +201,4 @@ async function refuseOthers(session: Session, { target }: Opening, known: string
     );
   }
   return is.identifier;
-}
-
-async function readSecret(id: string): Promise<string> {
-  const { SecretsManagerClient, GetSecretValueCommand } = await import('./sdk/secrets.ts');
-  const client = new SecretsManagerClient();
-  try {
-    const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: id }));
-    return SecretString ?? '';
-  } catch (error) {
-    const name = error instanceof Error ? error.name : String(error);
-    const lasting = [
-      'ResourceNotFoundException',
-      'AccessDeniedException',
-      'InvalidRequestException',
-      'DecryptionFailure',
-    ];
-    throw new StepError(
-      lasting.includes(name) ? 'InvalidInput' : 'Retryable',
-      `The secret ${id} cannot be read: ${name}.`,
-      { cause: error },
-    );
-  } finally {
-    client.destroy();
-  }
 }

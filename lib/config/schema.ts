@@ -8,6 +8,8 @@ import {
   BucketName,
   CalendarName,
   Contact,
+  DatabaseResourceId,
+  DatabaseUser,
   Email,
   HttpUrl,
   KeyArn,
@@ -59,6 +61,7 @@ const Database = z.strictObject({
   name: Name,
   secretArn: SecretArn,
   systemIdentifier: SystemIdentifier.optional(),
+  iam: z.strictObject({ resourceId: DatabaseResourceId, user: DatabaseUser }).optional(),
 });
 const Cache = z.strictObject({ name: Name, secretArn: SecretArn });
 const HostGroup = z.strictObject({

@@ -117,7 +117,17 @@ describe('W7: a mistake is told with its file, line, field, what was found and w
       'an unknown key inside a list',
       'production.yaml',
       ['- name: novacron\n', '- name: novacron\n      secretArm: x\n'],
-      { field: 'targets.databases[0].secretArm', allowed: 'name, secretArn, systemIdentifier', nearest: 'secretArn' },
+      {
+        field: 'targets.databases[0].secretArm',
+        allowed: 'name, secretArn, systemIdentifier, iam',
+        nearest: 'secretArn',
+      },
+    ],
+    [
+      'a resource id that is a name',
+      'production.yaml',
+      ['- name: novacron\n', '- name: novacron\n      iam: { resourceId: novacron, user: novacron_maintenance }\n'],
+      { field: 'targets.databases[0].iam.resourceId', allowed: expect.stringContaining('db-ABCDEF') },
     ],
     [
       'an account as a number',
