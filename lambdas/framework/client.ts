@@ -20,6 +20,7 @@ export type Capability =
   | 'feed'
   | 'series'
   | 'cloudwatch'
+  | 'hosts'
   | 'internet';
 
 /** What a client is told when a step opens it. */
