@@ -19,8 +19,13 @@ export const operations = {
     steps: [{ step: 'database/analyse-tables', per: 'database' }],
   },
   database_optimization: {
-    comment: 'Vacuums and analyses the tables that need it, worst first (D5).',
-    steps: [{ step: 'database/vacuum-tables', per: 'database' }],
+    comment:
+      'Vacuums and analyses the tables that need it, worst first, moves sequences past their columns, and removes orphans (D5, D7, D15).',
+    steps: [
+      { step: 'database/vacuum-tables', per: 'database' },
+      { step: 'database/advance-sequences', per: 'database' },
+      { step: 'database/delete-orphans', per: 'database' },
+    ],
   },
   index_rebuild: {
     comment: 'Refreshes all statistics (D13).',

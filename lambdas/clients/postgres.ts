@@ -7,6 +7,21 @@ import { analyse } from './postgres/analyse.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
+import {
+  copyOrphans,
+  type CopiedPart,
+  type CopyOptions,
+  countOrphans,
+  type Deleted,
+  deleteOrphans,
+  type OrphanCounts,
+  type OrphanKey,
+  relationFacts,
+  type RelationFacts,
+  type RelationNames,
+} from './postgres/orphans.ts';
+import type { Relation } from './postgres/orphan-statements.ts';
+import { advance, sequences, type SequenceState } from './postgres/sequences.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
@@ -31,6 +46,13 @@ export interface Postgres {
    * @throws StepError as `vacuum` does.
    */
   analyse(oid: number, options: { only: boolean }): Promise<Change>;
+  /** Every sequence that a column takes numbers from, and how far both are. */
+  sequences(): Promise<SequenceState[]>;
+  /**
+   * Moves the sequence with this oid past its columns' values, never back; tells how far it was `behind`.
+   * @throws StepError `Refused` without the right to, or when the lock was not to be had.
+   */
+  advance(oid: number): Promise<Change>;
   /**
    * Copies rows in one snapshot to `store`, with what the server counts of them there (D3, D7, D9).
    * @throws what `store` threw; StepError `Refused` where row-level security would show our role only a part of the rows
@@ -39,6 +61,17 @@ export interface Postgres {
     source: RowSource,
     store: (lines: Readable) => Promise<Receipt>,
   ): Promise<{ copied: CopiedRows; stored: Receipt }>;
+  /** What has to be known of a relation before a row of it is called an orphan (D7). */
+  relationFacts(names: RelationNames): Promise<RelationFacts>;
+  countOrphans(relation: Relation, minAgeDays: number): Promise<OrphanCounts>;
+  /** Finds orphans once and copies them in parts, in one snapshot; `before` is its cut, for deleting. */
+  copyOrphans(
+    relation: Relation,
+    options: CopyOptions,
+    store: (lines: Readable, part: number) => Promise<Receipt>,
+  ): Promise<{ keys: OrphanKey[]; parts: CopiedPart[]; before: string }>;
+  /** Deletes those that are as they were found, in batches. */
+  deleteOrphans(relation: Relation, before: string, keys: OrphanKey[]): Promise<Deleted>;
   /** An earlier call of this step that is still at work here, in words. Every step is asked for it before it runs (D19). */
   predecessor(): Promise<string | undefined>;
   /** Ends what a run left at work here; for closing it. */
@@ -63,7 +96,13 @@ export const postgres: Client<Postgres> = {
         numbers: () => numbers(session),
         vacuum: (oid, options) => vacuum(session, oid, options),
         analyse: (oid, options) => analyse(session, oid, options),
+        sequences: () => sequences(session),
+        advance: (oid) => advance(session, oid),
         copyRows: (source, store) => copyRows(session, source, store),
+        relationFacts: (names) => relationFacts(session, names),
+        countOrphans: (relation, minAgeDays) => countOrphans(session, relation, minAgeDays),
+        copyOrphans: (relation, options, store) => copyOrphans(session, relation, options, store),
+        deleteOrphans: (relation, before, keys) => deleteOrphans(session, relation, before, keys),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),
         [Symbol.asyncDispose]: () => session.close(),
@@ -78,7 +117,8 @@ export const postgres: Client<Postgres> = {
 /** D23: a replica, a read-only server, or another server than the known one was named by mistake. */
 async function refuseOthers(session: Session, { target }: Opening, known: string | undefined): Promise<string> {
   const [is] = await session.ask<{ replica: boolean; read_only: boolean; identifier: string }>(
-    `SELECT pg_is_in_recovery() AS replica, current_setting('transaction_read_only')::boolean AS read_only,
+    `SELECT pg_is_in_recovery() AS replica,
+       (SELECT s.reset_val::boolean FROM pg_settings AS s WHERE s.name = 'default_transaction_read_only') AS read_only,
        (SELECT system_identifier::text FROM pg_control_system()) AS identifier`,
   );
   const named = target ? `The server of "${target}"` : 'The server of DATABASE_URL';

@@ -85,8 +85,8 @@ describe('hosts of the configuration', () => {
     const [policy] = propertiesOf(data, 'AWS::IAM::ManagedPolicy');
     const { Statement } = policy!.PolicyDocument as { Statement: { Action: string[]; Resource: unknown }[] };
     expect(Statement.flatMap(({ Action }) => Action)).toEqual([
-      ...['s3:PutObject', 's3:GetObject'],
-      ...['kms:GenerateDataKey', 'kms:Decrypt'],
+      ...['s3:GetObject', 's3:PutObject'],
+      ...['kms:Decrypt', 'kms:GenerateDataKey'],
     ]);
     expect(Statement[0]!.Resource).toBe(
       'arn:aws:s3:::novacron-production-archives-111111111111-eu-central-1/logs/v1/host=${aws:userid}/*',

@@ -11,11 +11,19 @@ export interface Connection {
   password: string;
   ssl: ConnectionOptions | false;
   systemIdentifier?: string;
+  /** Processors of the server, which it does not tell. */
+  cores: number;
 }
+
+const usualCores = 2;
 
 const Databases = z.record(
   z.string(),
-  z.strictObject({ secret: z.string().min(1), systemIdentifier: z.string().regex(/^\d+$/).optional() }),
+  z.strictObject({
+    secret: z.string().min(1),
+    systemIdentifier: z.string().regex(/^\d+$/).optional(),
+    cores: z.int().positive().default(usualCores),
+  }),
 );
 
 /** The secret as RDS writes it, with two fields of ours. What else it holds is none of our business. */
@@ -57,6 +65,7 @@ export async function findConnection(
       user: secret.username,
       password: secret.password,
       ssl: tlsFor(secret.host, secret.sslmode, secret.ca),
+      cores: known.cores,
       ...(known.systemIdentifier && { systemIdentifier: known.systemIdentifier }),
     };
   }
@@ -77,6 +86,7 @@ function fromUrl(text: string): Connection {
     user: decodeURIComponent(url.username),
     password: decodeURIComponent(url.password),
     ssl: tlsFor(host, url.searchParams.get('sslmode') ?? undefined),
+    cores: usualCores,
   };
 }
 
