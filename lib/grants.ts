@@ -222,8 +222,40 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
   // Reading a metric takes no resource.
   cloudwatch: () => ({ statements: [allow(['cloudwatch:GetMetricStatistics'], ['*'])], services: ['monitoring'] }),
 
+  // Our documents, on hosts that carry the tag of a configured group; the other actions take no resource.
+  hosts: ({ configuration, names, documents }) => ({
+    statements: configuration.targets.hosts.length
+      ? [
+          allow(
+            ['ssm:SendCommand'],
+            documents.map(({ name }) => names.documentArn(name)),
+          ),
+          ...configuration.targets.hosts.map(({ tag }) =>
+            allow(['ssm:SendCommand'], hostArns(configuration), {
+              StringEquals: { [`ssm:resourceTag/${tag.key}`]: tag.value },
+            }),
+          ),
+          allow(
+            ['ssm:ListCommands', 'ssm:ListCommandInvocations', 'ssm:GetCommandInvocation', 'ssm:CancelCommand'],
+            ['*'],
+          ),
+        ]
+      : [],
+    environment: {
+      HOSTS: JSON.stringify(Object.fromEntries(configuration.targets.hosts.map(({ name, tag }) => [name, tag]))),
+      HOST_DOCUMENTS: names.document(''),
+    },
+    services: ['ssm'],
+  }),
+
   internet: () => ({ statements: [], services: [] }),
 };
+
+/** Hosts of EC2 and others that Systems Manager manages: which of them are meant says a condition on their tags. */
+export const hostArns = ({ region, account }: Pick<Configuration, 'region' | 'account'>) => [
+  `arn:aws:ec2:${region}:${account}:instance/*`,
+  `arn:aws:ssm:${region}:${account}:managed-instance/*`,
+];
 
 type Snapshotting = Pick<Configuration, 'environment' | 'region' | 'account' | 'snapshots'>;
 

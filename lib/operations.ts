@@ -65,10 +65,12 @@ export const checklist: Check[] = [
   { step: 'checks/monitoring-works', blocker: true },
   { step: 'checks/notices-arrive', blocker: false },
   { step: 'checks/snapshot-was-made', blocker: true },
+  { step: 'checks/hosts-are-healthy', blocker: true },
 ];
 
 /** What closing a run takes back, split by capability. `optional`: nothing is left behind where the system is out of reach. */
 export const undoing: (PlannedStep & { optional: boolean })[] = [
   { step: 'undo/database', per: 'database', optional: true },
+  { step: 'undo/hosts', optional: false },
   { step: 'undo/aws', optional: false },
 ];
