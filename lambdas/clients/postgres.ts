@@ -8,6 +8,7 @@ import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
 import { type Survey, survey } from './postgres/survey.ts';
 import { vacuum } from './postgres/vacuum.ts';
+import { readSecret } from './secret.ts';
 
 /** One database of NovaCron, by a session of its own on the primary. */
 export interface Postgres {
@@ -81,28 +82,4 @@ async function refuseOthers(session: Session, { target }: Opening, known: string
     );
   }
   return is.identifier;
-}
-
-async function readSecret(id: string): Promise<string> {
-  const { SecretsManagerClient, GetSecretValueCommand } = await import('./sdk/secrets.ts');
-  const client = new SecretsManagerClient();
-  try {
-    const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: id }));
-    return SecretString ?? '';
-  } catch (error) {
-    const name = error instanceof Error ? error.name : String(error);
-    const lasting = [
-      'ResourceNotFoundException',
-      'AccessDeniedException',
-      'InvalidRequestException',
-      'DecryptionFailure',
-    ];
-    throw new StepError(
-      lasting.includes(name) ? 'InvalidInput' : 'Retryable',
-      `The secret ${id} cannot be read: ${name}.`,
-      { cause: error },
-    );
-  } finally {
-    client.destroy();
-  }
 }

@@ -3,6 +3,7 @@ import type { Deadline } from './deadline.ts';
 /** What a step can reach. lib/grants.ts says what each means in AWS: permissions, network, environment variables. */
 export type Capability =
   | 'postgres'
+  | 'redis'
   | 'lease'
   | 'executions'
   | 'notices'

@@ -23,7 +23,7 @@ describe('the weekly window, started by hand', () => {
     const run = await production.run(execution);
     expect({ status: ended.status, because: run?.because, cause: ended.cause }).toEqual({
       status: 'SUCCEEDED',
-      because: 'all is done: database_optimization, metric_aggregation',
+      because: 'all is done: database_optimization, cache_cleanup, metric_aggregation',
       cause: undefined,
     });
     expect(run).toMatchObject({ state: 'closed', outcome: 'done', window: 'weekly', startedBy: 'hand', dryRun: false });
