@@ -82,7 +82,7 @@ export async function testCluster({ replicas = false } = {}): Promise<TestCache[
   ] as const;
   for (const [i, range] of ranges.entries()) await nodes[i]!.client.call('CLUSTER', 'ADDSLOTSRANGE', ...range);
   for (const [i, node] of nodes.entries()) await node.client.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
-  for (const { port } of others) await first!.client.call('CLUSTER', 'MEET', '127.0.0.1', port);
+  for (const { port, busPort } of others) await first!.client.call('CLUSTER', 'MEET', '127.0.0.1', port, busPort);
   const all = (state: RegExp, what: string) =>
     until(
       async () =>
@@ -109,8 +109,9 @@ export async function testCluster({ replicas = false } = {}): Promise<TestCache[
 }
 
 /** The bus listens on a port of its own, which must be free too. */
-async function testClusterNode(settings: Record<string, string | number>): Promise<TestCache> {
-  return testCache({ ...settings, 'cluster-port': await freePort() });
+async function testClusterNode(settings: Record<string, string | number>): Promise<TestCache & { busPort: number }> {
+  const busPort = await freePort();
+  return Object.assign(await testCache({ ...settings, 'cluster-port': busPort }), { busPort });
 }
 
 /** The real client on a URL, closed when the test has finished. */
