@@ -29,7 +29,7 @@ import {
   type OldRowsTable,
   type RowKey,
 } from './postgres/old-rows.ts';
-import { readSecret, signedIn } from './postgres/credentials.ts';
+import { signedIn } from './postgres/sign-in.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
 import {
@@ -52,6 +52,7 @@ import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
 import { type Fact, type Survey, survey } from './postgres/survey.ts';
 import { vacuum } from './postgres/vacuum.ts';
+import { readSecret } from './secret.ts';
 
 /** One database of NovaCron, by a session of its own on the primary. */
 export interface Postgres {
