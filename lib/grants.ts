@@ -69,9 +69,9 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     environment: {
       DATABASES: JSON.stringify(
         Object.fromEntries(
-          targets.databases.map(({ name, secretArn, systemIdentifier }) => [
+          targets.databases.map(({ name, secretArn, systemIdentifier, cores }) => [
             name,
-            { secret: secretArn, ...(systemIdentifier && { systemIdentifier }) },
+            { secret: secretArn, ...(systemIdentifier && { systemIdentifier }), ...(cores && { cores }) },
           ]),
         ),
       ),

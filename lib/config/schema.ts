@@ -59,6 +59,8 @@ const Database = z.strictObject({
   name: Name,
   secretArn: SecretArn,
   systemIdentifier: SystemIdentifier.optional(),
+  /** Processors of the server, from which the governor knows what is busy. */
+  cores: z.int().positive().optional(),
 });
 const Cache = z.strictObject({ name: Name, secretArn: SecretArn });
 const HostGroup = z.strictObject({

@@ -9,6 +9,7 @@ import { frameRows } from './frame.ts';
 import { startRows } from './start.ts';
 import { synthRows } from './synth.ts';
 import { aligned, tableOf, type Row } from './table.ts';
+import { vacuumRows } from './vacuum.ts';
 
 /** `npm run bench`, a few minutes: prints one table; with `-- --write` it also stands in docs/benchmarks.md afterwards. */
 const machine = () =>
@@ -28,6 +29,7 @@ for (const [part, measure] of Object.entries({
   bundles: bundleRows,
   'the framework': frameRows,
   'the calendar': calendarRows,
+  vacuuming: vacuumRows,
 })) {
   console.error(`Measuring ${part} ...`);
   rows.push(...(await measure()));
