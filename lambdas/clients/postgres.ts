@@ -6,8 +6,48 @@ import type { CopiedRows, Receipt } from './archive-manifest.ts';
 import { analyse } from './postgres/analyse.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
 import { Lanes } from './postgres/lanes.ts';
+import {
+  createPartition,
+  detachPartition,
+  dropArchived,
+  finalizeDetach,
+  type NewPartition,
+  quarantineTable,
+} from './postgres/partition-acts.ts';
+import {
+  type CalendarTable,
+  calendarTables,
+  type Mark,
+  ownRetention,
+  type OwnRetention,
+  rowsInDefault,
+} from './postgres/partitions.ts';
+import {
+  copyOldRows,
+  deleteOldRows,
+  oldRows,
+  type OldRowsFacts,
+  type OldRowsTable,
+  type RowKey,
+} from './postgres/old-rows.ts';
+import { readSecret, signedIn } from './postgres/credentials.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
+import {
+  copyOrphans,
+  type CopiedPart,
+  type CopyOptions,
+  countOrphans,
+  type Deleted,
+  deleteOrphans,
+  type OrphanCounts,
+  type OrphanKey,
+  relationFacts,
+  type RelationFacts,
+  type RelationNames,
+} from './postgres/orphans.ts';
+import type { Relation } from './postgres/orphan-statements.ts';
+import { advance, sequences, type SequenceState } from './postgres/sequences.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
@@ -32,6 +72,13 @@ export interface Postgres {
    * @throws StepError as `vacuum` does.
    */
   analyse(oid: number, options: { only: boolean }): Promise<Change>;
+  /** Every sequence that a column takes numbers from, and how far both are. */
+  sequences(): Promise<SequenceState[]>;
+  /**
+   * Moves the sequence with this oid past its columns' values, never back; tells how far it was `behind`.
+   * @throws StepError `Refused` without the right to, or when the lock was not to be had.
+   */
+  advance(oid: number): Promise<Change>;
   /**
    * Copies rows in one snapshot to `store`, with what the server counts of them there (D3, D7, D9).
    * @throws what `store` threw; StepError `Refused` where row-level security would show our role only a part of the rows
@@ -40,6 +87,41 @@ export interface Postgres {
     source: RowSource,
     store: (lines: Readable) => Promise<Receipt>,
   ): Promise<{ copied: CopiedRows; stored: Receipt }>;
+  /** Tables whose partitions follow a calendar, each as it is in its zone (D9). */
+  calendarTables(wanted: readonly { table: string; zone: string }[]): Promise<CalendarTable[]>;
+  /** Rows of the default partition that belong into a range; no more than `most` and one are counted. */
+  rowsInDefault(table: CalendarTable, range: { from: string; to: string }, most: number): Promise<number>;
+  /** What the database's own settings say of how long its audit log is kept. */
+  ownRetention(): Promise<OwnRetention[]>;
+  /** Makes and attaches a partition, with the rows of its range; answers how many came out of the default partition. */
+  createPartition(table: CalendarTable, partition: NewPartition): Promise<number>;
+  finalizeDetach(oid: number): Promise<void>;
+  /** Out of its parent and into quarantine, where only maintenance has a right. */
+  detachPartition(oid: number, mark: Mark): Promise<void>;
+  quarantineTable(oid: number, mark: Mark): Promise<void>;
+  /** Drops a table in quarantine that under lock still is what was archived. @throws StepError `Refused` otherwise */
+  dropArchived(oid: number, archived: { rows: number; contentHash: string }): Promise<void>;
+  /** How many rows of a table are older than so many days, and what has to be known before they go (D3, D14). */
+  oldRows(wanted: { table: string; column: string; days: number }): Promise<OldRowsFacts>;
+  /** The first of them by their key, copied to `store` in the snapshot in which they were found. */
+  copyOldRows(
+    table: OldRowsTable,
+    most: number,
+    store: (lines: Readable) => Promise<Receipt>,
+  ): Promise<{ keys: RowKey[]; copied: CopiedRows; stored: Receipt }>;
+  /** Deletes rows that still are what was archived; answers how many went. */
+  deleteOldRows(table: OldRowsTable, keys: readonly RowKey[]): Promise<number>;
+  /** What has to be known of a relation before a row of it is called an orphan (D7). */
+  relationFacts(names: RelationNames): Promise<RelationFacts>;
+  countOrphans(relation: Relation, minAgeDays: number): Promise<OrphanCounts>;
+  /** Finds orphans once and copies them in parts, in one snapshot; `before` is its cut, for deleting. */
+  copyOrphans(
+    relation: Relation,
+    options: CopyOptions,
+    store: (lines: Readable, part: number) => Promise<Receipt>,
+  ): Promise<{ keys: OrphanKey[]; parts: CopiedPart[]; before: string }>;
+  /** Deletes those that are as they were found, in batches. */
+  deleteOrphans(relation: Relation, before: string, keys: OrphanKey[]): Promise<Deleted>;
   /** An earlier call of this step that is still at work here, in words. Every step is asked for it before it runs (D19). */
   predecessor(): Promise<string | undefined>;
   /** Ends what a run left at work here; for closing it. */
@@ -54,7 +136,7 @@ export const postgres: Client<Postgres> = {
   needs: 'postgres',
   earlier: (db) => db.predecessor(),
   async open(opening) {
-    const connection = await findConnection(opening.target, readSecret);
+    const connection = await signedIn(await findConnection(opening.target, readSecret));
     const session = await Session.open(connection, opening);
     const lanes = new Lanes(session);
     try {
@@ -65,7 +147,24 @@ export const postgres: Client<Postgres> = {
         numbers: () => numbers(session),
         vacuum: (oid, options) => lanes.use((lane) => vacuum(lane, oid, options)),
         analyse: (oid, options) => lanes.use((lane) => analyse(lane, oid, options)),
+        sequences: () => sequences(session),
+        advance: (oid) => advance(session, oid),
         copyRows: (source, store) => copyRows(session, source, store),
+        calendarTables: (wanted) => calendarTables(session, wanted),
+        rowsInDefault: (table, range, most) => rowsInDefault(session, table, range, most),
+        ownRetention: () => ownRetention(session),
+        createPartition: (table, partition) => createPartition(session, table, partition),
+        finalizeDetach: (oid) => finalizeDetach(session, oid),
+        detachPartition: (oid, mark) => detachPartition(session, oid, mark),
+        quarantineTable: (oid, mark) => quarantineTable(session, oid, mark),
+        dropArchived: (oid, archived) => dropArchived(session, oid, archived),
+        oldRows: (wanted) => oldRows(session, wanted),
+        copyOldRows: (table, most, store) => copyOldRows(session, table, most, store),
+        deleteOldRows: (table, keys) => deleteOldRows(session, table, keys),
+        relationFacts: (names) => relationFacts(session, names),
+        countOrphans: (relation, minAgeDays) => countOrphans(session, relation, minAgeDays),
+        copyOrphans: (relation, options, store) => copyOrphans(session, relation, options, store),
+        deleteOrphans: (relation, before, keys) => deleteOrphans(session, relation, before, keys),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),
         [Symbol.asyncDispose]: () => lanes[Symbol.asyncDispose](),
@@ -104,28 +203,4 @@ async function refuseOthers(session: Session, { target }: Opening, known: string
     );
   }
   return is.identifier;
-}
-
-async function readSecret(id: string): Promise<string> {
-  const { SecretsManagerClient, GetSecretValueCommand } = await import('./sdk/secrets.ts');
-  const client = new SecretsManagerClient();
-  try {
-    const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: id }));
-    return SecretString ?? '';
-  } catch (error) {
-    const name = error instanceof Error ? error.name : String(error);
-    const lasting = [
-      'ResourceNotFoundException',
-      'AccessDeniedException',
-      'InvalidRequestException',
-      'DecryptionFailure',
-    ];
-    throw new StepError(
-      lasting.includes(name) ? 'InvalidInput' : 'Retryable',
-      `The secret ${id} cannot be read: ${name}.`,
-      { cause: error },
-    );
-  } finally {
-    client.destroy();
-  }
 }

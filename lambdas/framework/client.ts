@@ -21,6 +21,7 @@ export type Capability =
   | 'feed'
   | 'series'
   | 'cloudwatch'
+  | 'hosts'
   | 'internet';
 
 /** What a client has to say beside its answers: a brake goes to the run's record, a finding to the step's. */

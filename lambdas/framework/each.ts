@@ -24,15 +24,18 @@ interface Surroundings {
   runDeadline: Deadline;
   signal: AbortSignal;
   dryRun: boolean;
+  /** The freeze that began during the run, where one did: it is asked before each item. */
+  frozen?: () => string | null | undefined;
   /** The step's least minutes: the forecast of an item that has none of its own. */
   minutes: number;
   now?: () => Date;
 }
 
 /**
- * Nothing starts that does not fit, by the item's own history where it has one (W9).
- * What was given up for somebody else's sake goes last, once more in this call, and is left then. An item done in this run is not done twice; one that failed in it is not tried again in it. `left` are those for which no time
- * was left or the moment was not good, each recorded with the reason; `failed` counts the whole run, the other numbers this call. Numbers of the result are
+ * Nothing starts that does not fit, by the item's own history where it has one (W9), and nothing once a freeze has begun (W11).
+ * What was given up for somebody else's sake goes last, once more in this call, and is left then. An item done in this run is not
+ * done twice; one that failed in it is not tried again in it. `left` are those for which no time was left or the moment was not
+ * good, each recorded with the reason; `failed` counts the whole run, the other numbers this call. Numbers of the result are
  * sums of before less after.
  */
 export function eachOf({
@@ -43,6 +46,7 @@ export function eachOf({
   signal,
   dryRun,
   minutes,
+  frozen = () => undefined,
   now = () => new Date(),
 }: Surroundings): Each {
   return async <W extends Work>(work: W[], act: (work: W) => Promise<Change>, extra: Extra = {}) => {
@@ -78,10 +82,12 @@ export function eachOf({
       if (outcome(w.item) === 'done' || outcome(w.item) === 'failed' || outcome(w.item) === 'would') return;
       const startedAt = now().toISOString();
       const expected = minutesOf(w);
-      const why = whyNot(signal, deadline, expected);
+      const freeze = frozen();
+      const why = whyNot(signal, deadline, expected) ?? (freeze ? `frozen: ${freeze}` : undefined);
       if (why) {
         result.left += 1;
-        if (runDeadline.fits(expected)) mayFitLater += 1;
+        if (freeze) result.frozen = freeze;
+        else if (runDeadline.fits(expected)) mayFitLater += 1;
         await keep(w, startedAt, { outcome: 'left', reason: why });
         return;
       }

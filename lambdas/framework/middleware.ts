@@ -121,7 +121,7 @@ const margin = 10_000;
 /** How often a call asks whether its run is still in its state, milliseconds. */
 const pollEvery = 5_000;
 
-/** The earlier of the run's deadline and the invocation's end, and a signal that says when to stop. */
+/** The earlier of the run's deadline and the invocation's end, a signal that says when to stop, and whether a freeze has begun. */
 export const limited = (during?: Run['state']): Middleware => {
   const clear = ({ internal }: { internal: Partial<Gathered> }) => internal.timers?.forEach(clearTimeout);
   return {
@@ -136,6 +136,7 @@ export const limited = (during?: Run['state']): Middleware => {
       if (run && table && during) {
         const poll = async () => {
           const now = await readRun(table, run.id).catch(() => run);
+          run.frozen = now?.frozen;
           if (now?.state !== during) stop.abort(`the run is ${now?.state ?? 'gone'}`);
         };
         timers.push(setInterval(() => void poll(), pollEvery));

@@ -20,6 +20,8 @@ export interface StepItem {
   /** Why it waits, or the error of its last call: `Name: message`. */
   wait?: string;
   error?: string;
+  /** The freeze for which what is left did not start. */
+  frozen?: string;
 }
 
 /** What the record keeps of one item of a step. */
@@ -82,8 +84,9 @@ export interface RunRecord {
   trends?: Trends;
 }
 
-/** Earlier runs of the same window, this one the last, and the days of each target, each in their order. */
+/** Earlier runs of the same window, this one the last, and the days and weeks of each target, each in their order. */
 export interface Trends {
   runs: RunSummary[];
   days: Period[];
+  weeks?: Period[];
 }

@@ -97,8 +97,13 @@ export function recordOf(
   };
 }
 
-/** One call's answer added to what the earlier calls of the same step said. Findings repeat from call to call: each once. */
+/**
+ * One call's answer added to what the earlier calls of the same step said. Findings repeat from call to call: each once. A check asks
+ * how things are: its last answer stands.
+ */
 export function added(before: StepItem, result: Result): Omit<StepItem, 'startedAt' | 'step' | 'calls'> {
+  if (before.step.startsWith('checks/'))
+    return added({ ...before, step: '', done: 0, numbers: {}, findings: [] }, result);
   const numbers = { ...before.numbers };
   for (const [name, value] of Object.entries(result.numbers)) numbers[name] = (numbers[name] ?? 0) + value;
   const findings = new Map<string, Finding>();
@@ -111,6 +116,7 @@ export function added(before: StepItem, result: Result): Omit<StepItem, 'started
     numbers,
     findings: [...findings.values()].slice(0, 50),
     wait: result.wait,
+    frozen: result.frozen,
   };
 }
 

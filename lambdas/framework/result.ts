@@ -35,6 +35,8 @@ export const Result = z.strictObject({
   wait: z.string().optional(),
   /** What is left does not fit before the run's deadline: it goes on in the next window. */
   outOfTime: z.literal(true).optional(),
+  /** W11. The freeze for which what is left did not start: it goes on in the next window. */
+  frozen: z.string().optional(),
   findings: z.array(Finding).max(50).optional(),
 });
 export type Result = z.infer<typeof Result>;

@@ -104,6 +104,7 @@ export function step<I extends z.ZodType, C extends Clients>(spec: StepSpec<I, C
         runDeadline: new Deadline(new Date(run.deadline)),
         signal: stop.signal,
         dryRun: run.dryRun,
+        frozen: () => run.frozen,
         minutes: spec.minutes,
       }),
       ledger: ledgerOf(table, run.id, stepName(), { dryRun: run.dryRun, operation, stop }),

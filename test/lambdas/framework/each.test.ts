@@ -41,12 +41,14 @@ function call(
     runMinutes = 120,
     dryRun = false,
     atOnce = 1,
+    frozen,
   }: {
     act?: (work: Work) => Promise<Change>;
     callMinutes?: number;
     runMinutes?: number;
     dryRun?: boolean;
     atOnce?: number;
+    frozen?: () => string | null | undefined;
   } = {},
 ) {
   const deadline = (minutes: number) => new Deadline(new Date(Date.UTC(2026, 10, 29, 2, minutes)), () => clock);
@@ -57,6 +59,7 @@ function call(
     runDeadline: deadline(runMinutes),
     signal: stop.signal,
     dryRun,
+    ...(frozen && { frozen }),
     minutes: 2,
     now: () => new Date(clock),
   });
@@ -211,6 +214,29 @@ describe('each', () => {
     await expect(call(work('a', 'b'))).rejects.toThrow('the table does not answer');
     expect(acted).toEqual(['a']);
     expect(outcomes()).toEqual({});
+  });
+
+  it('W11: once a freeze has begun the item at work ends, no other starts, and the step is over for this run', async () => {
+    let freeze: string | undefined;
+    const act = async ({ item }: Work) => {
+      if (item === 'b') freeze = 'the freeze Advent holds';
+      return { before: {}, after: {} };
+    };
+    const result = await call(work('a', 'b', 'c', 'd'), { act, frozen: () => freeze });
+    expect(acted).toEqual(['a', 'b']);
+    expect(result).toMatchObject({ done: 2, left: 2, failed: 0, outOfTime: true, frozen: 'the freeze Advent holds' });
+    expect(items.get('c')).toMatchObject({ outcome: 'left', reason: 'frozen: the freeze Advent holds' });
+  });
+
+  it('W11: a freeze that has ended meanwhile leaves nothing behind: the next call goes on', async () => {
+    const frozen = await call(work('a'), { frozen: () => 'the freeze Advent holds' });
+    expect(frozen).toMatchObject({ done: 0, left: 1 });
+    expect(await call(work('a'), { frozen: () => null })).toEqual({
+      done: 1,
+      left: 0,
+      failed: 0,
+      numbers: { rows: 9 },
+    });
   });
 
   describe('W9: forecasts', () => {
