@@ -83,9 +83,14 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     environment: {
       DATABASES: JSON.stringify(
         Object.fromEntries(
-          targets.databases.map(({ name, secretArn, systemIdentifier, iam }) => [
+          targets.databases.map(({ name, secretArn, systemIdentifier, cores, iam }) => [
             name,
-            { secret: secretArn, ...(systemIdentifier && { systemIdentifier }), ...(iam && { iamUser: iam.user }) },
+            {
+              secret: secretArn,
+              ...(systemIdentifier && { systemIdentifier }),
+              ...(cores && { cores }),
+              ...(iam && { iamUser: iam.user }),
+            },
           ]),
         ),
       ),

@@ -5,6 +5,7 @@ import type { Change } from '../framework/result.ts';
 import type { CopiedRows, Receipt } from './archive-manifest.ts';
 import { analyse } from './postgres/analyse.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
+import { Lanes } from './postgres/lanes.ts';
 import {
   createPartition,
   detachPartition,
@@ -138,14 +139,15 @@ export const postgres: Client<Postgres> = {
   async open(opening) {
     const connection = await signedIn(await findConnection(opening.target, readSecret));
     const session = await Session.open(connection, opening);
+    const lanes = new Lanes(session);
     try {
       const systemIdentifier = await refuseOthers(session, opening, connection.systemIdentifier);
       return {
         systemIdentifier,
         survey: (...facts) => survey(session, facts),
         numbers: () => numbers(session),
-        vacuum: (oid, options) => vacuum(session, oid, options),
-        analyse: (oid, options) => analyse(session, oid, options),
+        vacuum: (oid, options) => lanes.use((lane) => vacuum(lane, oid, options)),
+        analyse: (oid, options) => lanes.use((lane) => analyse(lane, oid, options)),
         sequences: () => sequences(session),
         advance: (oid) => advance(session, oid),
         copyRows: (source, store) => copyRows(session, source, store),
@@ -166,7 +168,7 @@ export const postgres: Client<Postgres> = {
         deleteOrphans: (relation, before, keys) => deleteOrphans(session, relation, before, keys),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),
-        [Symbol.asyncDispose]: () => session.close(),
+        [Symbol.asyncDispose]: () => lanes[Symbol.asyncDispose](),
       };
     } catch (error) {
       await session.close();
