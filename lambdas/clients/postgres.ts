@@ -118,7 +118,8 @@ export const postgres: Client<Postgres> = {
 /** D23: a replica, a read-only server, or another server than the known one was named by mistake. */
 async function refuseOthers(session: Session, { target }: Opening, known: string | undefined): Promise<string> {
   const [is] = await session.ask<{ replica: boolean; read_only: boolean; identifier: string }>(
-    `SELECT pg_is_in_recovery() AS replica, current_setting('transaction_read_only')::boolean AS read_only,
+    `SELECT pg_is_in_recovery() AS replica,
+       (SELECT s.reset_val::boolean FROM pg_settings AS s WHERE s.name = 'default_transaction_read_only') AS read_only,
        (SELECT system_identifier::text FROM pg_control_system()) AS identifier`,
   );
   const named = target ? `The server of "${target}"` : 'The server of DATABASE_URL';

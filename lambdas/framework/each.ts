@@ -1,5 +1,5 @@
 import type { Deadline } from './deadline.ts';
-import { StepError } from './errors.ts';
+import { Deferred, StepError } from './errors.ts';
 import { forecast } from './forecast.ts';
 import type { History } from './history.ts';
 import type { RecordOf } from './record.ts';
@@ -30,8 +30,9 @@ interface Surroundings {
 
 /**
  * Nothing starts that does not fit, by the item's own history where it has one (W9), and nothing once a freeze has begun (W11).
- * An item done in this run is not done twice; one that failed in it is not tried again in it. `left` are those for which no time
- * was left, each recorded with the reason; `failed` counts the whole run, the other numbers this call. Numbers of the result are
+ * What was given up for somebody else's sake goes last, once more in this call, and is left then. An item done in this run is not
+ * done twice; one that failed in it is not tried again in it. `left` are those for which no time was left or the moment was not
+ * good, each recorded with the reason; `failed` counts the whole run, the other numbers this call. Numbers of the result are
  * sums of before less after.
  */
 export function eachOf({
@@ -45,7 +46,7 @@ export function eachOf({
   frozen = () => undefined,
   now = () => new Date(),
 }: Surroundings): Each {
-  return async (work, act, extra = {}) => {
+  return async <W extends Work>(work: W[], act: (work: W) => Promise<Change>, extra: Parameters<Each>[2] = {}) => {
     const [known, earlier] = await Promise.all([record.items(), history.read()]);
     const minutesOf = (w: Work) => forecast(earlier.get(w.item) ?? [], w.size) ?? w.minutes ?? minutes;
     const outcome = (item: string) => known.get(item)?.outcome;
@@ -72,7 +73,9 @@ export function eachOf({
       });
 
     let mayFitLater = 0;
-    for (const w of work) {
+    const again = new Set<W>();
+    const queue = [...work];
+    for (const w of queue) {
       if (outcome(w.item) === 'done' || outcome(w.item) === 'failed' || outcome(w.item) === 'would') continue;
       const startedAt = now().toISOString();
       const expected = minutesOf(w);
@@ -99,6 +102,12 @@ export function eachOf({
           result.left += 1;
           if (runDeadline.fits(expected)) mayFitLater += 1;
           await keep(w, startedAt, { outcome: 'left', reason: `stopped: ${String(signal.reason)}` });
+        } else if (error instanceof Deferred && !again.has(w)) {
+          again.add(w);
+          queue.push(w);
+        } else if (error instanceof Deferred) {
+          result.left += 1;
+          await keep(w, startedAt, { outcome: 'left', reason });
         } else if (error instanceof StepError && error.name === 'Retryable') {
           throw error;
         } else {

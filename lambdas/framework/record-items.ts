@@ -1,3 +1,4 @@
+import type { TimedBrake } from './brakes.ts';
 import type { Period, RunSummary } from '../clients/series.ts';
 import type { Change, Finding, Numbers } from './result.ts';
 import type { Run } from './run.ts';
@@ -39,6 +40,12 @@ export interface ItemItem {
   after?: Change['after'];
 }
 
+/** A brake on the work of a step, as it was recorded. */
+export interface BrakeItem extends TimedBrake {
+  step: string;
+  target?: string;
+}
+
 /** One change to the world, written before it was made. */
 export interface LedgerItem {
   kind: string;
@@ -70,6 +77,7 @@ export interface RunRecord {
   run: Run;
   steps: StepItem[];
   items: ItemItem[];
+  brakes: BrakeItem[];
   ledger: LedgerItem[];
   notices: NoticeItem[];
   /** What was before: earlier runs of its window and numbers over time, where the report was written with them. */

@@ -14,6 +14,17 @@ export const Finding = z.strictObject({
 });
 export type Finding = z.infer<typeof Finding>;
 
+/** A client slowed down, paused or cancelled our own work for the sake of others, or let it go again. D20. */
+export interface Brake {
+  /** What it saw: `standby lag`. */
+  signal: string;
+  /** What that was, in words. */
+  value: string;
+  action: 'slow' | 'pause' | 'cancel' | 'clear';
+  /** How long it was as it was before; for `cancel` how long somebody had waited. */
+  seconds: number;
+}
+
 /** What every step answers. Progress is `done` above zero or a smaller `left`; `left` above zero asks to be called again. */
 export const Result = z.strictObject({
   done: z.int().nonnegative(),

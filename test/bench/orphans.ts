@@ -262,7 +262,13 @@ class Bench {
 async function ourWay(url: string): Promise<boolean> {
   process.env['DATABASE_URL'] = url;
   const deadline = new Deadline(new Date(Date.now() + 600_000));
-  const opening = { step: 'database/delete-orphans', tag: 'bench', deadline, signal: new AbortController().signal };
+  const opening = {
+    step: 'database/delete-orphans',
+    tag: 'bench',
+    deadline,
+    signal: new AbortController().signal,
+    tell: () => {},
+  };
   await using db = await postgres.open(opening);
   await using store = await archives.open(opening);
   const names = {

@@ -9,6 +9,7 @@ import { historyOf } from '../../lambdas/framework/history.ts';
 import { keys } from '../../lambdas/framework/keys.ts';
 import { readOccurrence } from '../../lambdas/framework/lease.ts';
 import { OccurrenceEvent } from '../../lambdas/windows/occurrence-notices.ts';
+import { checklist } from '../../lib/operations.ts';
 import { clientSettings, database } from '../../local/system.ts';
 import { dailyWindows, eventTime, fullMinute } from '../support/daily-windows.ts';
 import { startDependency, type Dependency } from '../support/dependency.ts';
@@ -120,6 +121,17 @@ describe('W11: a closed change calendar', () => {
     const release = dependency.hold();
     const execution = await begins();
     await eventually(async () => dependency.asked > asked || undefined, 60, 'the checklist was not asked');
+    // One check takes its time, and no other waits for it.
+    const ended = await eventually(
+      async () => {
+        const { steps } = await production.record(execution);
+        const asked = steps.filter(({ step, endedAt }) => step.startsWith('checks/') && endedAt);
+        return asked.length === checklist.length - 1 ? asked : undefined;
+      },
+      40,
+      'other checks wait for the slow one',
+    );
+    expect(ended.map(({ step }) => step)).not.toContain('checks/dependencies-answer');
     await closeCalendar();
     release();
     expect(await outputOf(execution)).toMatchObject({

@@ -101,6 +101,7 @@ export function opening(differences: Partial<Opening> = {}): Opening {
     tag: 'testrun',
     deadline: new Deadline(new Date(Date.now() + 60_000)),
     signal: new AbortController().signal,
+    tell: () => {},
     ...differences,
   };
 }

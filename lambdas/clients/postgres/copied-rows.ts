@@ -23,8 +23,10 @@ export async function copyRows(
   source: RowSource,
   store: (lines: Readable) => Promise<Receipt>,
 ): Promise<{ copied: CopiedRows; stored: Receipt }> {
-  return session.snapshot(limits, `Copying the rows of the table with oid ${source.oid}`, (query, copy) =>
-    copyRowsIn(query, copy, source, store),
+  return session.export(
+    { doing: `Copying the rows of the table with oid ${source.oid}`, item: `oid ${source.oid}` },
+    limits,
+    (query, copy) => copyRowsIn(query, copy, source, store),
   );
 }
 

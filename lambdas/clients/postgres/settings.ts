@@ -13,7 +13,11 @@ export interface Connection {
   iam?: true;
   ssl: ConnectionOptions | false;
   systemIdentifier?: string;
+  /** Processors of the server, which it does not tell. */
+  cores: number;
 }
+
+const usualCores = 2;
 
 const Databases = z.record(
   z.string(),
@@ -22,6 +26,7 @@ const Databases = z.record(
     systemIdentifier: z.string().regex(/^\d+$/).optional(),
     /** The role that logs in by IAM: the one that the function's rights name. */
     iamUser: z.string().min(1).optional(),
+    cores: z.int().positive().default(usualCores),
   }),
 );
 
@@ -76,6 +81,7 @@ export async function findConnection(
       ...(iamUser !== undefined && { iam: true }),
       // RDS takes a token over TLS alone.
       ssl: tlsFor(secret.host, secret.sslmode ?? (iamUser === undefined ? undefined : 'verify-full'), secret.ca),
+      cores: known.cores,
       ...(known.systemIdentifier && { systemIdentifier: known.systemIdentifier }),
     };
   }
@@ -96,6 +102,7 @@ function fromUrl(text: string): Connection {
     user: decodeURIComponent(url.username),
     password: decodeURIComponent(url.password),
     ssl: tlsFor(host, url.searchParams.get('sslmode') ?? undefined),
+    cores: usualCores,
   };
 }
 

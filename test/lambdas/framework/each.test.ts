@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Deadline } from '../../../lambdas/framework/deadline.ts';
 import { eachOf } from '../../../lambdas/framework/each.ts';
-import { StepError } from '../../../lambdas/framework/errors.ts';
+import { Deferred, StepError } from '../../../lambdas/framework/errors.ts';
 import type { Sample } from '../../../lambdas/framework/forecast.ts';
 import type { History } from '../../../lambdas/framework/history.ts';
 import type { RecordOf } from '../../../lambdas/framework/record.ts';
@@ -153,6 +153,19 @@ describe('each', () => {
     lost = false;
     expect(await call(work('a', 'b', 'c'), { act })).toMatchObject({ done: 2, left: 0, failed: 0 });
     expect(acted).toEqual(['a', 'b', 'b', 'c']);
+  });
+
+  it('D20: what was given up for the sake of others goes last, once more, and is left then with its reason', async () => {
+    let busy = 2;
+    const act = async ({ item }: Work) => {
+      if (item === 'b' && busy-- > 0) throw new Deferred('cancelled, pid 7 had waited for it');
+      return { before: {}, after: {} };
+    };
+    expect(await call(work('a', 'b', 'c'), { act })).toMatchObject({ done: 2, left: 1, failed: 0, outOfTime: true });
+    expect(acted).toEqual(['a', 'b', 'c', 'b']);
+    expect(outcomes()).toEqual({ a: 'done', b: 'left', c: 'done' });
+    expect(items.get('b')?.reason).toBe('cancelled, pid 7 had waited for it');
+    expect(await call(work('a', 'b', 'c'), { act })).toMatchObject({ done: 1, left: 0, failed: 0 });
   });
 
   it('where the record cannot be written, the call fails: an item that was done is not called failed', async () => {

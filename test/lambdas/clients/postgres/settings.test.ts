@@ -14,7 +14,7 @@ const secret = {
 };
 const arn = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:novacron';
 const DATABASES = JSON.stringify({
-  main: { secret: arn, systemIdentifier: '7300000000000000001' },
+  main: { secret: arn, systemIdentifier: '7300000000000000001', cores: 16 },
   other: { secret: 'b' },
 });
 const find = (target: string | undefined, environment: Record<string, string>, content: unknown = secret) =>
@@ -30,6 +30,7 @@ describe('where a database is', () => {
       password: 'hush',
       ssl: { rejectUnauthorized: true, servername: 'db.internal' },
       systemIdentifier: '7300000000000000001',
+      cores: 16,
     });
   });
 
@@ -46,6 +47,7 @@ describe('where a database is', () => {
         password: '',
         iam: true,
         ssl: { rejectUnauthorized: true, servername: 'localhost' },
+        cores: 2,
       });
     });
 
@@ -90,6 +92,7 @@ describe('where a database is', () => {
       user: 'me',
       password: 'p@ss',
       ssl: false,
+      cores: 2,
     });
   });
 
