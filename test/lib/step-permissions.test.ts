@@ -38,6 +38,8 @@ const actions: Record<string, string[]> = {
   GetCalendarStateCommand: [],
   // The same for documents: test/lib/host-documents.test.ts has some.
   GetDocumentCommand: documents.length ? ['ssm:GetDocument'] : [],
+  // Of lib-storage: the parts of an upload that broke are taken back.
+  Upload: ['s3:PutObject', 's3:AbortMultipartUpload'],
   HeadObjectCommand: ['s3:GetObject'],
   paginateListObjectsV2: ['s3:ListBucket'],
   PutAlarmMuteRuleCommand: ['cloudwatch:PutAlarmMuteRule'],
@@ -78,7 +80,11 @@ function commandsOf(step: StepName): string[] {
     metafile: true,
   });
   const sources = Object.keys(metafile.inputs).map((file) => readFileSync(join(checkout, file), 'utf8'));
-  return [...new Set(sources.flatMap((source) => source.match(/\b(?:[A-Z]\w*Command|paginate[A-Z]\w*)(?=\()/g) ?? []))];
+  return [
+    ...new Set(
+      sources.flatMap((source) => source.match(/\b(?:[A-Z]\w*Command|paginate[A-Z]\w*|(?<=new )Upload)(?=\()/g) ?? []),
+    ),
+  ];
 }
 
 describe.each(Object.keys(steps) as StepName[])('the role of %s', (step) => {
