@@ -47,6 +47,7 @@ describe('where a database is', () => {
         password: '',
         iam: true,
         ssl: { rejectUnauthorized: true, servername: 'localhost' },
+        cores: 2,
       });
     });
 
