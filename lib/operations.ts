@@ -3,7 +3,7 @@ import type { StepName } from '../lambdas/registry.ts';
 /** What an operation runs in turn. `per: 'database'`: once for each database of the configuration. */
 export interface PlannedStep {
   step: StepName;
-  per?: 'database';
+  per?: 'database' | 'cache';
 }
 
 interface Operation {
@@ -39,6 +39,15 @@ export const operations = {
       { step: 'database/archive-old-data', per: 'database' },
     ],
   },
+  cache_cleanup: {
+    comment: 'Removes stale keys by declared patterns, looks for big ones, saves, and reads memory (K1 to K4).',
+    steps: [
+      { step: 'cache/remove-stale-keys', per: 'cache' },
+      { step: 'cache/find-big-keys', per: 'cache' },
+      { step: 'cache/save-and-rewrite', per: 'cache' },
+      { step: 'cache/read-memory', per: 'cache' },
+    ],
+  },
   metric_aggregation: {
     comment: 'Reads the numbers of databases and platform and rolls them up per day and week, for the trends (O1).',
     steps: [
@@ -65,10 +74,12 @@ export const checklist: Check[] = [
   { step: 'checks/monitoring-works', blocker: true },
   { step: 'checks/notices-arrive', blocker: false },
   { step: 'checks/snapshot-was-made', blocker: true },
+  { step: 'checks/hosts-are-healthy', blocker: true },
 ];
 
 /** What closing a run takes back, split by capability. `optional`: nothing is left behind where the system is out of reach. */
 export const undoing: (PlannedStep & { optional: boolean })[] = [
   { step: 'undo/database', per: 'database', optional: true },
+  { step: 'undo/hosts', optional: false },
   { step: 'undo/aws', optional: false },
 ];

@@ -5,6 +5,7 @@ import type { Change } from '../framework/result.ts';
 import type { CopiedRows, Receipt } from './archive-manifest.ts';
 import { analyse } from './postgres/analyse.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
+import { Lanes } from './postgres/lanes.ts';
 import {
   createPartition,
   detachPartition,
@@ -29,6 +30,7 @@ import {
   type OldRowsTable,
   type RowKey,
 } from './postgres/old-rows.ts';
+import { signedIn } from './postgres/sign-in.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
 import {
@@ -51,6 +53,7 @@ import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
 import { type Fact, type Survey, survey } from './postgres/survey.ts';
 import { vacuum } from './postgres/vacuum.ts';
+import { readSecret } from './secret.ts';
 
 /** One database of NovaCron, by a session of its own on the primary. */
 export interface Postgres {
@@ -134,16 +137,17 @@ export const postgres: Client<Postgres> = {
   needs: 'postgres',
   earlier: (db) => db.predecessor(),
   async open(opening) {
-    const connection = await findConnection(opening.target, readSecret);
+    const connection = await signedIn(await findConnection(opening.target, readSecret));
     const session = await Session.open(connection, opening);
+    const lanes = new Lanes(session);
     try {
       const systemIdentifier = await refuseOthers(session, opening, connection.systemIdentifier);
       return {
         systemIdentifier,
         survey: (...facts) => survey(session, facts),
         numbers: () => numbers(session),
-        vacuum: (oid, options) => vacuum(session, oid, options),
-        analyse: (oid, options) => analyse(session, oid, options),
+        vacuum: (oid, options) => lanes.use((lane) => vacuum(lane, oid, options)),
+        analyse: (oid, options) => lanes.use((lane) => analyse(lane, oid, options)),
         sequences: () => sequences(session),
         advance: (oid) => advance(session, oid),
         copyRows: (source, store) => copyRows(session, source, store),
@@ -164,7 +168,7 @@ export const postgres: Client<Postgres> = {
         deleteOrphans: (relation, before, keys) => deleteOrphans(session, relation, before, keys),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),
-        [Symbol.asyncDispose]: () => session.close(),
+        [Symbol.asyncDispose]: () => lanes[Symbol.asyncDispose](),
       };
     } catch (error) {
       await session.close();
@@ -200,28 +204,4 @@ async function refuseOthers(session: Session, { target }: Opening, known: string
     );
   }
   return is.identifier;
-}
-
-async function readSecret(id: string): Promise<string> {
-  const { SecretsManagerClient, GetSecretValueCommand } = await import('./sdk/secrets.ts');
-  const client = new SecretsManagerClient();
-  try {
-    const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: id }));
-    return SecretString ?? '';
-  } catch (error) {
-    const name = error instanceof Error ? error.name : String(error);
-    const lasting = [
-      'ResourceNotFoundException',
-      'AccessDeniedException',
-      'InvalidRequestException',
-      'DecryptionFailure',
-    ];
-    throw new StepError(
-      lasting.includes(name) ? 'InvalidInput' : 'Retryable',
-      `The secret ${id} cannot be read: ${name}.`,
-      { cause: error },
-    );
-  } finally {
-    client.destroy();
-  }
 }

@@ -8,9 +8,11 @@ import { bundleRows } from './bundles.ts';
 import { calendarRows } from './calendar.ts';
 import { detachRows } from './detach.ts';
 import { frameRows } from './frame.ts';
+import { orphanRows } from './orphans.ts';
 import { startRows } from './start.ts';
 import { synthRows } from './synth.ts';
 import { aligned, tableOf, type Row } from './table.ts';
+import { vacuumRows } from './vacuum.ts';
 
 /** `npm run bench`, a few minutes: prints one table; with `-- --write` it also stands in docs/benchmarks.md afterwards. */
 const machine = () =>
@@ -32,6 +34,8 @@ for (const [part, measure] of Object.entries({
   'the calendar': calendarRows,
   archives: archivingRows,
   'a detach': detachRows,
+  vacuuming: vacuumRows,
+  orphans: orphanRows,
 })) {
   console.error(`Measuring ${part} ...`);
   rows.push(...(await measure()));

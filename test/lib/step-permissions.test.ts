@@ -40,6 +40,12 @@ const actions: Record<string, string[]> = {
   GetCalendarStateCommand: [],
   // The same for documents: test/lib/host-documents.test.ts has some.
   GetDocumentCommand: documents.length ? ['ssm:GetDocument'] : [],
+  // Nor are hosts: test/lib/hosts.test.ts has some.
+  SendCommandCommand: [],
+  paginateListCommands: [],
+  paginateListCommandInvocations: [],
+  GetCommandInvocationCommand: [],
+  CancelCommandCommand: [],
   HeadObjectCommand: ['s3:GetObject'],
   paginateListObjectsV2: ['s3:ListBucket'],
   PutAlarmMuteRuleCommand: ['cloudwatch:PutAlarmMuteRule'],
