@@ -59,7 +59,7 @@ export const CopiedRows = z.strictObject({
   rows: z.int().nonnegative(),
   /** The rows that COPY says it wrote. */
   copied: z.int().nonnegative(),
-  /** sum(hashtextextended(t::text, 0)::numeric): the same in whatever order the rows come. */
+  /** sum(hashtextextended(t::text, 0)): the same in whatever order the rows come. */
   contentHash: z.string().regex(/^-?\d+$/),
 });
 export type CopiedRows = z.infer<typeof CopiedRows>;

@@ -34,8 +34,8 @@ export interface Archives {
 /** Where the manifest of an object lies. */
 export const manifestKey = (key: string) => `${key}.manifest.json`;
 
-/** Parts of 16 MiB: S3 takes 10,000, so 160 GB compressed; two under way at once. */
-const partSize = 16 * 1024 ** 2;
+/** Parts of 8 MiB: S3 takes 10,000, so 80 GB compressed; two under way at once. */
+const partSize = 8 * 1024 ** 2;
 const remedy = 'Look at the bucket, its key (kms:GenerateDataKey, kms:Decrypt) and the function’s rights on it.';
 
 /** The bucket of archives (ARCHIVES_BUCKET). */

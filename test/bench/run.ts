@@ -3,8 +3,10 @@ import { availableParallelism, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { checkout } from '../../local/bare/cache.mjs';
+import { archivingRows } from './archive.ts';
 import { bundleRows } from './bundles.ts';
 import { calendarRows } from './calendar.ts';
+import { detachRows } from './detach.ts';
 import { frameRows } from './frame.ts';
 import { orphanRows } from './orphans.ts';
 import { startRows } from './start.ts';
@@ -30,6 +32,8 @@ for (const [part, measure] of Object.entries({
   bundles: bundleRows,
   'the framework': frameRows,
   'the calendar': calendarRows,
+  archives: archivingRows,
+  'a detach': detachRows,
   vacuuming: vacuumRows,
   orphans: orphanRows,
 })) {

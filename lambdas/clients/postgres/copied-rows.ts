@@ -42,7 +42,7 @@ export async function copyRowsIn(
   const table = await readTable(query, oid);
   const where = condition ? ` WHERE ${condition}` : '';
   const [counted] = await query<{ rows: number; hash: string }>(
-    `SELECT count(*) AS rows, coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text AS hash FROM ${table.name} AS t${where}`,
+    `SELECT count(*) AS rows, coalesce(sum(hashtextextended(t::text, 0)), 0)::text AS hash FROM ${table.name} AS t${where}`,
   );
   const { rows, taken } = await copy(`COPY (SELECT t.* FROM ${table.name} AS t${where}) TO STDOUT`, store);
   const copied: CopiedRows = {

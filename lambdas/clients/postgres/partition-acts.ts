@@ -147,7 +147,7 @@ export async function dropArchived(
     // Nobody but us reads it any more, so counting may take its time; only then come locks that others wait for.
     await query(`SET LOCAL statement_timeout = '15min'`);
     const [counted] = await query<{ rows: number; hash: string }>(
-      `SELECT count(*) AS rows, coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text AS hash FROM ${name} AS t`,
+      `SELECT count(*) AS rows, coalesce(sum(hashtextextended(t::text, 0)), 0)::text AS hash FROM ${name} AS t`,
     );
     await query(`SET LOCAL statement_timeout = '5s'`);
     if (counted?.rows !== archived.rows || counted.hash !== archived.contentHash) {

@@ -57,7 +57,7 @@ export async function restore(
     const { default: copyStreams } = await import('pg-copy-streams');
     await pipeline(lines, client.query(copyStreams.from(`COPY ${name} FROM STDIN`)));
     const { rows: counted } = await client.query<{ rows: number; hash: string }>(
-      `SELECT count(*) AS rows, coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text AS hash FROM ${name} AS t`,
+      `SELECT count(*) AS rows, coalesce(sum(hashtextextended(t::text, 0)), 0)::text AS hash FROM ${name} AS t`,
     );
     const { rows, hash } = counted[0]!;
     if (rows !== manifest.rows || hash !== manifest.contentHash) {
