@@ -7,6 +7,7 @@ import { archivingRows } from './archive.ts';
 import { bundleRows } from './bundles.ts';
 import { calendarRows } from './calendar.ts';
 import { detachRows } from './detach.ts';
+import { cacheRows } from './cache.ts';
 import { frameRows } from './frame.ts';
 import { orphanRows } from './orphans.ts';
 import { startRows } from './start.ts';
@@ -36,6 +37,7 @@ for (const [part, measure] of Object.entries({
   'a detach': detachRows,
   vacuuming: vacuumRows,
   orphans: orphanRows,
+  'the cache': cacheRows,
 })) {
   console.error(`Measuring ${part} ...`);
   rows.push(...(await measure()));

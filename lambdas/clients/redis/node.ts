@@ -79,13 +79,21 @@ export class CacheNode {
    * @throws StepError `Retryable` when the signal has come
    */
   async *pages(match: string, count: number): AsyncGenerator<Buffer[]> {
-    let cursor = '0';
-    do {
+    const page = (cursor: string) => {
+      const asked = this.bytes<[Buffer, Buffer[]]>('SCAN', cursor, 'MATCH', match, 'COUNT', count);
+      // Whoever stops in the middle does not wait for the next one.
+      asked.catch(() => undefined);
+      return asked;
+    };
+    // The next page is on its way while this one is worked on.
+    for (let asked = page('0'); ;) {
       this.stopIfAsked();
-      const [next, keys] = await this.bytes<[Buffer, Buffer[]]>('SCAN', cursor, 'MATCH', match, 'COUNT', count);
+      const [cursor, keys] = await asked;
+      const isLast = cursor.toString() === '0';
+      if (!isLast) asked = page(cursor.toString());
       yield keys;
-      cursor = next.toString();
-    } while (cursor !== '0');
+      if (isLast) return;
+    }
   }
 
   stopIfAsked(): void {

@@ -24,7 +24,7 @@ export interface Removed {
 }
 
 /** Keys for each look at the server, few enough that nobody who asks between two of them waits for long. */
-const pageSize = 250;
+const pageSize = 500;
 /** Keys checked and removed at once, while the server does nothing else. */
 const batchSize = 100;
 /** Members from which a value takes the server's background thread so long that the next one waits for it. */
