@@ -98,7 +98,7 @@ export async function cacheRows(): Promise<Row[]> {
 
 const openCache = (): Promise<Cache & AsyncDisposable> =>
   redis.open({
-    ...{ step: 'bench', tag: 'bench', signal: new AbortController().signal },
+    ...{ step: 'bench', tag: 'bench', signal: new AbortController().signal, tell: () => {} },
     deadline: new Deadline(new Date(Date.now() + 600_000)),
   });
 

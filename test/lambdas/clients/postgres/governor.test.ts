@@ -4,10 +4,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { Deadline } from '../../../../lambdas/framework/deadline.ts';
 import { Deferred } from '../../../../lambdas/framework/errors.ts';
 import type { Brake, Finding } from '../../../../lambdas/framework/result.ts';
-import type { Opening } from '../../../../lambdas/framework/client.ts';
 import { type Cluster, startCluster } from '../../../../local/postgres/cluster.ts';
 import { openSession } from '../../../support/database.ts';
 
@@ -27,41 +25,29 @@ const connect = async (to = url) => {
 const pidOf = async (client: pg.Client) =>
   (await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]!.pid;
 
-/** In a database of its own, so that it holds up nobody else: it has to be a minute old when it is needed. */
-let held: { url: string; since: number; idle: pg.Client };
-
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'governor-'));
   cluster = await startCluster({ folder, standby: true });
   url = cluster.primary.url('postgres');
   admin = new pg.Client({ connectionString: url });
   await admin.connect();
-  await admin.query('CREATE DATABASE held');
-  const heldUrl = cluster.primary.url('held');
-  const idle = new pg.Client({ connectionString: heldUrl, application_name: 'report' });
-  await idle.connect();
-  await idle.query('CREATE TABLE jobs (id int PRIMARY KEY)');
-  await idle.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM pg_class LIMIT 1');
-  held = { url: heldUrl, since: Date.now(), idle };
   await admin.query(`CREATE TABLE slow AS SELECT i, repeat('x', 500) AS body FROM generate_series(1, 80000) AS i`);
   await admin.query('CREATE INDEX slow_i ON slow (i)');
   await admin.query('DELETE FROM slow WHERE i % 2 = 0');
   await admin.query('CREATE TABLE notes (id int PRIMARY KEY, note text)');
 });
 afterAll(async () => {
-  await held?.idle.end();
   await admin?.end();
   await cluster?.stop();
   if (folder) await rm(folder, { recursive: true });
 });
 
 /** A session, and what its governor tells. */
-async function open(differences: Partial<Opening> = {}, to = url) {
+async function open(to = url) {
   const brakes: Brake[] = [];
   const findings: Finding[] = [];
   const session = await openSession(to, {
     tell: (told) => ('brake' in told ? brakes.push(told.brake) : findings.push(told.finding)),
-    ...differences,
   });
   return { session, brakes, findings };
 }
@@ -309,31 +295,10 @@ it('D20: a role that may not see says so as a finding, and works on', async () =
   await admin.query('GRANT ALL ON notes TO shortsighted');
   const as = new URL(url);
   [as.username, as.password] = ['shortsighted', 'short'];
-  const ours = await open({}, as.href);
+  const ours = await open(as.href);
   await insert(ours, 5);
   await insert(ours, 6);
   expect(ours.findings).toMatchObject([
     { severity: 'warning', subject: 'governor', remedy: 'GRANT pg_monitor TO shortsighted' },
   ]);
 });
-
-it('D20: CONCURRENTLY is not started while an old snapshot would make it wait, VACUUM is, and the holder is named', async () => {
-  await sleep(Math.max(0, held.since + 61_000 - Date.now()));
-  const at = new Deadline(new Date(Date.now() + 8_000));
-  const ours = await open({ deadline: at }, held.url);
-  const reindex = () =>
-    ours.session.run('REINDEX TABLE CONCURRENTLY public.jobs', { doing: 'REINDEX', lockTimeout: 5_000 });
-  await ours.session.run('VACUUM public.jobs', { doing: 'VACUUM', lockTimeout: 5_000 });
-  expect(ours.brakes).toEqual([]);
-  const error = await reindex().catch((thrown: Error) => thrown);
-  expect(error).toMatchObject({ name: 'Retryable' });
-  expect(String(error)).toMatch(
-    new RegExp(`old snapshot: pid ${await pidOf(held.idle)} \\(report, postgres, idle in transaction\\), \\d\\d`),
-  );
-  const other = await connect(held.url);
-  expect((await other.query('SELECT FROM pg_index WHERE NOT indisvalid')).rowCount).toBe(0);
-
-  await held.idle.query('COMMIT');
-  const next = await open({}, held.url);
-  await next.session.run('REINDEX TABLE CONCURRENTLY public.jobs', { doing: 'REINDEX', lockTimeout: 5_000 });
-}, 120_000);
