@@ -11,7 +11,7 @@ import { startRows } from './start.ts';
 import { synthRows } from './synth.ts';
 import { aligned, tableOf, type Row } from './table.ts';
 
-/** `npm run bench`, a few minutes: prints one table; with `-- --write` it also stands in docs/benchmarks.md afterwards. */
+/** `npm run bench`, a quarter of an hour: prints one table; with `-- --write` it also stands in docs/benchmarks.md afterwards. */
 const machine = () =>
   [
     `${availableParallelism()} processors`,
