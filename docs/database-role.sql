@@ -14,3 +14,6 @@ GRANT pg_monitor TO novacron_maintenance;
 
 -- Reads the tables of other owners, too, and the planner's statistics (PostgreSQL 14 and later).
 GRANT pg_read_all_data TO novacron_maintenance;
+
+-- In each database: where retired partitions wait before they are dropped. The application has no right in it.
+CREATE SCHEMA maintenance_quarantine AUTHORIZATION novacron_maintenance;

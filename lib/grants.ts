@@ -55,18 +55,25 @@ export const record = ({ names: { tableArn }, key }: Pick<Platform, 'names' | 'k
 const useKey = (key: IKey) =>
   allow(['kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey', 'kms:DescribeKey'], [key.keyArn]);
 
+/** The logins of what is maintained, each in a secret of its own. */
+const readSecrets = (targets: { secretArn: string }[]): Pick<Grant, 'statements' | 'services'> => ({
+  statements: targets.length
+    ? [
+        allow(
+          ['secretsmanager:GetSecretValue'],
+          targets.map(({ secretArn }) => secretArn),
+        ),
+      ]
+    : [],
+  services: ['secretsmanager'],
+});
+
 /** Each capability in one place. The compiler asks for a line when one is added. */
 export const grants: Record<Capability, (platform: Platform) => Grant> = {
   postgres: ({ configuration: { targets, region, account } }) => ({
+    ...readSecrets(targets.databases),
     statements: [
-      ...(targets.databases.length
-        ? [
-            allow(
-              ['secretsmanager:GetSecretValue'],
-              targets.databases.map(({ secretArn }) => secretArn),
-            ),
-          ]
-        : []),
+      ...readSecrets(targets.databases).statements,
       ...targets.databases.flatMap(({ iam }) =>
         iam
           ? [allow(['rds-db:connect'], [`arn:aws:rds-db:${region}:${account}:dbuser:${iam.resourceId}/${iam.user}`])]
@@ -76,15 +83,29 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     environment: {
       DATABASES: JSON.stringify(
         Object.fromEntries(
-          targets.databases.map(({ name, secretArn, systemIdentifier, iam }) => [
+          targets.databases.map(({ name, secretArn, systemIdentifier, cores, iam }) => [
             name,
-            { secret: secretArn, ...(systemIdentifier && { systemIdentifier }), ...(iam && { iamUser: iam.user }) },
+            {
+              secret: secretArn,
+              ...(systemIdentifier && { systemIdentifier }),
+              ...(cores && { cores }),
+              ...(iam && { iamUser: iam.user }),
+            },
           ]),
         ),
       ),
     },
     inVpc: true,
-    services: ['secretsmanager'],
+  }),
+
+  redis: ({ configuration: { targets } }) => ({
+    ...readSecrets(targets.caches),
+    environment: {
+      CACHES: JSON.stringify(
+        Object.fromEntries(targets.caches.map(({ name, secretArn }) => [name, { secret: secretArn }])),
+      ),
+    },
+    inVpc: true,
   }),
 
   // A transaction over items of several kinds is allowed only by one statement that covers all of their keys.
@@ -222,8 +243,40 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
   // Reading a metric takes no resource.
   cloudwatch: () => ({ statements: [allow(['cloudwatch:GetMetricStatistics'], ['*'])], services: ['monitoring'] }),
 
+  // Our documents, on hosts that carry the tag of a configured group; the other actions take no resource.
+  hosts: ({ configuration, names, documents }) => ({
+    statements: configuration.targets.hosts.length
+      ? [
+          allow(
+            ['ssm:SendCommand'],
+            documents.map(({ name }) => names.documentArn(name)),
+          ),
+          ...configuration.targets.hosts.map(({ tag }) =>
+            allow(['ssm:SendCommand'], hostArns(configuration), {
+              StringEquals: { [`ssm:resourceTag/${tag.key}`]: tag.value },
+            }),
+          ),
+          allow(
+            ['ssm:ListCommands', 'ssm:ListCommandInvocations', 'ssm:GetCommandInvocation', 'ssm:CancelCommand'],
+            ['*'],
+          ),
+        ]
+      : [],
+    environment: {
+      HOSTS: JSON.stringify(Object.fromEntries(configuration.targets.hosts.map(({ name, tag }) => [name, tag]))),
+      HOST_DOCUMENTS: names.document(''),
+    },
+    services: ['ssm'],
+  }),
+
   internet: () => ({ statements: [], services: [] }),
 };
+
+/** Hosts of EC2 and others that Systems Manager manages: which of them are meant says a condition on their tags. */
+export const hostArns = ({ region, account }: Pick<Configuration, 'region' | 'account'>) => [
+  `arn:aws:ec2:${region}:${account}:instance/*`,
+  `arn:aws:ssm:${region}:${account}:managed-instance/*`,
+];
 
 type Snapshotting = Pick<Configuration, 'environment' | 'region' | 'account' | 'snapshots'>;
 

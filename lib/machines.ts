@@ -199,6 +199,9 @@ const minutesOf = (step: StepName): number => {
   return 'minutes' in spec ? spec.minutes : 0;
 };
 
+/** Where the configuration has the targets of each kind. */
+const kinds = { database: 'databases', cache: 'caches' } as const;
+
 /** One entry for each target: what a state machine needs to run the step, settings filled in and checked. */
 export function entriesOf(
   { step, per }: PlannedStep,
@@ -208,7 +211,7 @@ export function entriesOf(
 ) {
   const { spec } = steps[step];
   const input = spec.input.parse(settingsOf(step, configuration, names, deployed)) as Record<string, unknown>;
-  const targets = per === 'database' ? configuration.targets.databases.map(({ name }) => name) : [undefined];
+  const targets = per ? configuration.targets[kinds[per]].map(({ name }) => name) : [undefined];
   return targets.map((target) => ({
     names: { step, ...(target && { target }) },
     function: names.functionArn(step),
@@ -220,7 +223,7 @@ export function entriesOf(
 
 /** What the configuration says for a step: its own settings, and for the checks what stands elsewhere in the file or is deployed. */
 function settingsOf(step: StepName, configuration: Configuration, names: Names, deployed?: Deployed): unknown {
-  const { steps: settings, thresholds, roster, dependencies, snapshots, metrics, record } = configuration;
+  const { steps: settings, thresholds, roster, dependencies, snapshots, metrics, record, targets } = configuration;
   const own = (settings[step] ?? {}) as Record<string, unknown>;
   switch (step) {
     case 'checks/backup-is-fresh':
@@ -229,6 +232,8 @@ function settingsOf(step: StepName, configuration: Configuration, names: Names, 
       return { roster, ...own };
     case 'checks/dependencies-answer':
       return { dependencies, ...own };
+    case 'checks/hosts-are-healthy':
+      return { groups: targets.hosts.map(({ name, services }) => ({ name, services })), ...own };
     case 'checks/automation-is-sound':
       return { [asDeployed]: deployed, ...own };
     case 'checks/monitoring-works':

@@ -4,6 +4,7 @@ import type { Brake, Finding } from './result.ts';
 /** What a step can reach. lib/grants.ts says what each means in AWS: permissions, network, environment variables. */
 export type Capability =
   | 'postgres'
+  | 'redis'
   | 'lease'
   | 'executions'
   | 'notices'
@@ -21,6 +22,7 @@ export type Capability =
   | 'feed'
   | 'series'
   | 'cloudwatch'
+  | 'hosts'
   | 'internet';
 
 /** What a client has to say beside its answers: a brake goes to the run's record, a finding to the step's. */

@@ -261,11 +261,10 @@ class Bench {
 /** Found, archived, read back and deleted in batches, as the step does it. */
 async function ourWay(url: string): Promise<boolean> {
   process.env['DATABASE_URL'] = url;
-  const deadline = new Deadline(new Date(Date.now() + 600_000));
   const opening = {
     step: 'database/delete-orphans',
     tag: 'bench',
-    deadline,
+    deadline: new Deadline(new Date(Date.now() + 600_000)),
     signal: new AbortController().signal,
     tell: () => {},
   };

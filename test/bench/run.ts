@@ -10,6 +10,7 @@ import { orphanRows } from './orphans.ts';
 import { startRows } from './start.ts';
 import { synthRows } from './synth.ts';
 import { aligned, tableOf, type Row } from './table.ts';
+import { vacuumRows } from './vacuum.ts';
 
 /** `npm run bench`, a quarter of an hour: prints one table; with `-- --write` it also stands in docs/benchmarks.md afterwards. */
 const machine = () =>
@@ -29,6 +30,7 @@ for (const [part, measure] of Object.entries({
   bundles: bundleRows,
   'the framework': frameRows,
   'the calendar': calendarRows,
+  vacuuming: vacuumRows,
   orphans: orphanRows,
 })) {
   console.error(`Measuring ${part} ...`);
