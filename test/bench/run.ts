@@ -15,7 +15,7 @@ import { synthRows } from './synth.ts';
 import { aligned, tableOf, type Row } from './table.ts';
 import { vacuumRows } from './vacuum.ts';
 
-/** `npm run bench`, a few minutes: prints one table; with `-- --write` it also stands in docs/benchmarks.md afterwards. */
+/** `npm run bench`, a quarter of an hour: prints one table; with `-- --write` it also stands in docs/benchmarks.md afterwards. */
 const machine = () =>
   [
     `${availableParallelism()} processors`,

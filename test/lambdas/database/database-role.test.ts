@@ -66,13 +66,15 @@ async function run(step: StepName) {
 describe.each(versions)('docs/database-role.sql on PostgreSQL %i', (version) => {
   beforeEach(async () => {
     database = await testDatabase({ version });
+    // The file makes it, as the template has done.
+    await database.query('DROP SCHEMA IF EXISTS maintenance_quarantine');
     await neglectNovacron(database.urls.superuser, { now: new Date('2026-11-24T08:00:00Z'), rows: 4_000 });
     await database.query(
       `INSERT INTO tasks (id, owner_id, name, command, created_at) SELECT 900000, owner_id, name, command, created_at FROM tasks LIMIT 1`,
     );
   });
   afterEach(async () => {
-    await database.query(`DROP OWNED BY ${role}`);
+    await database.query(`DROP OWNED BY ${role} CASCADE`);
     await database.query(`DROP ROLE ${role}`);
     await database[Symbol.asyncDispose]();
   });
