@@ -15,8 +15,15 @@ interface Operation {
 /** Every operation there is, under the runbook's own name. A new one is a line here and a line in config/windows.yaml. */
 export const operations = {
   database_optimization: {
-    comment: 'Vacuums and analyses the tables that need it, worst first (D5).',
-    steps: [{ step: 'database/vacuum-tables', per: 'database' }],
+    comment: 'Vacuums and analyses the tables that need it, then rebuilds the bloated indexes, worst first (D5, D6).',
+    steps: [
+      { step: 'database/vacuum-tables', per: 'database' },
+      { step: 'database/reindex-bloated', per: 'database' },
+    ],
+  },
+  index_rebuild: {
+    comment: 'Rebuilds every bloated index, the small ones too (D11).',
+    steps: [{ step: 'database/rebuild-indexes', per: 'database' }],
   },
   metric_aggregation: {
     comment: 'Reads the numbers of databases and platform and rolls them up per day and week, for the trends (O1).',

@@ -1,8 +1,11 @@
 import type { Client, Opening } from '../framework/client.ts';
 import { StepError } from '../framework/errors.ts';
-import type { Change } from '../framework/result.ts';
+import type { Change, Postponed } from '../framework/result.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
+import { type IndexFacts, indexes, type LeafPages, measureIndex } from './postgres/indexes.ts';
+import { dropLeftover, type Leftover, leftovers } from './postgres/leftovers.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
+import { analyse, type Rebuilt, reindex, type ReindexOptions } from './postgres/reindex.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
@@ -22,6 +25,21 @@ export interface Postgres {
    * @throws StepError `Refused` without the right to, `Retryable` when the table is locked, gone or the time is up.
    */
   vacuum(oid: number, options: VacuumOptions): Promise<Change>;
+  /** All indexes of the application's own tables, or the one with this oid. */
+  indexes(oid?: number): Promise<IndexFacts[]>;
+  /** Undefined where the index cannot be measured: without the extension pgstattuple, or while it is locked. */
+  measureIndex(oid: number): Promise<LeafPages | undefined>;
+  /**
+   * Rebuilds the index with this oid while the application goes on.
+   * @throws StepError `Refused` where it must not be rebuilt, or its rebuild failed: `graveness` tells the grave ones.
+   */
+  reindex(oid: number, options: ReindexOptions): Promise<Rebuilt | Postponed>;
+  /** @throws StepError as `vacuum` does. */
+  analyse(oid: number): Promise<void>;
+  /** What REINDEX CONCURRENTLY left behind in this database. */
+  leftovers(): Promise<Leftover[]>;
+  /** Drops one of them. @throws StepError `Refused` while somebody is at work on its table, or without the right to. */
+  dropLeftover(oid: number): Promise<void | Postponed>;
   /** An earlier call of this step that is still at work here, in words. Every step is asked for it before it runs (D19). */
   predecessor(): Promise<string | undefined>;
   /** Ends what a run left at work here; for closing it. */
@@ -45,6 +63,12 @@ export const postgres: Client<Postgres> = {
         survey: () => survey(session),
         numbers: () => numbers(session),
         vacuum: (oid, options) => vacuum(session, oid, options),
+        indexes: (oid) => indexes(session, oid),
+        measureIndex: (oid) => measureIndex(session, oid),
+        analyse: (oid) => analyse(session, oid),
+        reindex: (oid, options) => reindex(session, oid, options),
+        leftovers: () => leftovers(session),
+        dropLeftover: (oid) => dropLeftover(session, oid),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),
         [Symbol.asyncDispose]: () => session.close(),

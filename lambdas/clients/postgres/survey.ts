@@ -165,9 +165,22 @@ interface TableRow extends Omit<TableFacts, keyof Wear | 'options' | 'toast'> {
 }
 
 /**
- * The tables that are the application's own. Left out: the system's, extensions' and their schemas', what TimescaleDB,
- * pg_partman, pg_cron and pg_repack keep, temporary tables, foreign tables, and partitioned parents, which have no rows. D23.
+ * Tables that are the application's own, `c` in pg_class and `n` its schema. Left out: the system's, extensions' and their
+ * schemas', what TimescaleDB, pg_partman, pg_cron and pg_repack keep and temporary tables. D23.
  */
+export const applicationsOwn = `c.relpersistence <> 't'
+   AND n.nspname !~ '^(pg_|_timescaledb)'
+   AND n.nspname NOT IN ('information_schema', 'partman', 'cron', 'repack')
+   AND NOT EXISTS (
+     SELECT FROM pg_depend AS e
+     WHERE e.deptype = 'e' AND e.objsubid = 0
+       AND (e.classid, e.objid) IN (('pg_class'::regclass, c.oid), ('pg_namespace'::regclass, n.oid))
+   )
+   AND NOT EXISTS (
+     SELECT FROM pg_inherits AS h JOIN pg_class AS k ON k.oid = h.inhrelid JOIN pg_namespace AS m ON m.oid = k.relnamespace
+     WHERE h.inhparent = c.oid AND m.nspname ~ '^_timescaledb'
+   )`;
+
 async function readTables(query: Query, version: number) {
   const rows = await query<TableRow>(
     `SELECT c.oid::bigint AS oid,
@@ -196,19 +209,7 @@ async function readTables(query: Query, version: number) {
          count(*) FILTER (WHERE x.relpages::bigint * current_setting('block_size')::int >= 524288)::int AS large
        FROM pg_index AS ix JOIN pg_class AS x ON x.oid = ix.indexrelid WHERE ix.indrelid = c.oid
      ) AS i
-     WHERE c.relkind IN ('r', 'm')
-       AND c.relpersistence <> 't'
-       AND n.nspname !~ '^(pg_|_timescaledb)'
-       AND n.nspname NOT IN ('information_schema', 'partman', 'cron', 'repack')
-       AND NOT EXISTS (
-         SELECT FROM pg_depend AS e
-         WHERE e.deptype = 'e' AND e.objsubid = 0
-           AND (e.classid, e.objid) IN (('pg_class'::regclass, c.oid), ('pg_namespace'::regclass, n.oid))
-       )
-       AND NOT EXISTS (
-         SELECT FROM pg_inherits AS h JOIN pg_class AS k ON k.oid = h.inhrelid JOIN pg_namespace AS m ON m.oid = k.relnamespace
-         WHERE h.inhparent = c.oid AND m.nspname ~ '^_timescaledb'
-       )`,
+     WHERE c.relkind IN ('r', 'm') AND ${applicationsOwn}`,
   );
   return rows.map(({ wear, options, ...row }) => ({
     ...row,
@@ -224,19 +225,20 @@ async function readTables(query: Query, version: number) {
  * for which somebody waits to have it so, keep the size the planner knows. A lock taken in between: once more, then
  * the planner's for all.
  */
-async function readSizes(query: Query): Promise<Map<number, number>> {
+export async function readSizes(query: Query, kinds = ['r', 'm', 't']): Promise<Map<number, number>> {
   for (let attempt = 0; attempt < 2; attempt += 1) {
     await query('SAVEPOINT sizes');
     try {
       const rows = await query<{ oid: number; bytes: number }>(
         `SELECT c.oid::bigint AS oid, pg_relation_size(c.oid) AS bytes
          FROM pg_class AS c
-         WHERE c.relkind IN ('r', 'm', 't') AND c.relpersistence <> 't' AND c.oid >= 16384
+         WHERE c.relkind = ANY ($1) AND c.relpersistence <> 't' AND c.oid >= 16384
            AND c.oid NOT IN (
              SELECT l.relation FROM pg_locks AS l
              WHERE l.relation IS NOT NULL AND l.mode = 'AccessExclusiveLock'
                AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
            )`,
+        [kinds],
       );
       return new Map(rows.map(({ oid, bytes }) => [oid, bytes]));
     } catch (error) {

@@ -10,7 +10,7 @@ import { loadConfiguration } from '../../../lib/config/load.ts';
 import { ConfigurationError, type Mistake } from '../../../lib/config/mistake.ts';
 import { environments, type Environment } from '../../../lib/config/schema.ts';
 
-const operations = ['database_optimization', 'cache_cleanup', 'metric_aggregation'];
+const operations = ['database_optimization', 'cache_cleanup', 'metric_aggregation', 'index_rebuild'];
 const stepSettings = {
   'database/vacuum-tables': z.strictObject({
     minDeadTuples: z.int().positive().default(10_000),
@@ -73,7 +73,7 @@ describe('the shipped configuration', () => {
     expect(mistakesOf('config', environment)).toEqual([]);
   });
 
-  it('W1: runs database_optimization and metric_aggregation on Sunday 02:00-04:00 UTC in production, with notice 24 hours ahead', () => {
+  it('W1, W2: what exists of them runs on Sunday 02:00-04:00 UTC in production with notice 24 hours ahead, and on the first of the month 01:00-06:00 with a week’s', () => {
     const { windows } = loadConfiguration({ folder: 'config', environment: 'production', operations, stepSettings });
     expect(windows).toEqual([
       {
@@ -83,6 +83,14 @@ describe('the shipped configuration', () => {
         minutes: 120,
         notice: { hours: 24 },
         operations: ['database_optimization', 'metric_aggregation'],
+      },
+      {
+        name: 'monthly',
+        cron: '0 1 * * SUN#1',
+        eventBridge: 'cron(0 1 ? * SUN#1 *)',
+        minutes: 300,
+        notice: { weeks: 1 },
+        operations: ['index_rebuild'],
       },
     ]);
   });
@@ -130,7 +138,7 @@ describe('W7: a mistake is told with its file, line, field, what was found and w
         line: lineOf(folder, 'windows.yaml', 'database_optimisation'),
         field: 'maintenance_windows.production.weekly.operations[0]',
         found: '"database_optimisation"',
-        allowed: 'one of database_optimization, cache_cleanup, metric_aggregation',
+        allowed: 'one of database_optimization, cache_cleanup, metric_aggregation, index_rebuild',
         nearest: 'database_optimization',
       },
     ]);
