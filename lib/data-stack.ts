@@ -2,17 +2,25 @@ import { RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { AttributeType, Billing, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership, type BucketProps } from 'aws-cdk-lib/aws-s3';
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  ObjectOwnership,
+  StorageClass,
+  type BucketProps,
+} from 'aws-cdk-lib/aws-s3';
 import { Duration } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { Configuration } from './config/load.ts';
 import { namesOf } from './names.ts';
 
-/** What must outlive a deployment: key, run table, reports. Production's is retained and protected; the others' is deleted. */
+/** What must outlive a deployment: key, run table, reports, archives. Production's is retained and protected; the others' is deleted. */
 export class DataStack extends Stack {
   readonly key: Key;
   readonly table: TableV2;
   readonly reports: Bucket;
+  readonly archives: Bucket;
 
   constructor(
     scope: Construct,
@@ -64,6 +72,24 @@ export class DataStack extends Stack {
       serverAccessLogsBucket: accessLog,
       lifecycleRules: [
         { expiration: Duration.days(record.retentionDays), noncurrentVersionExpiration: Duration.days(30) },
+      ],
+    });
+    // Rows that are nowhere else any more: kept for ever, at a price for what is hardly ever read and yet is there at once.
+    this.archives = new Bucket(this, 'Archives', {
+      ...bucket,
+      bucketName: names.archivesBucket,
+      encryption: BucketEncryption.KMS,
+      encryptionKey: this.key,
+      bucketKeyEnabled: true,
+      versioned: true,
+      serverAccessLogsBucket: accessLog,
+      lifecycleRules: [
+        {
+          transitions: [{ storageClass: StorageClass.GLACIER_INSTANT_RETRIEVAL, transitionAfter: Duration.days(30) }],
+          noncurrentVersionExpiration: Duration.days(90),
+          // What a killed call had uploaded of an archive.
+          abortIncompleteMultipartUploadAfter: Duration.days(1),
+        },
       ],
     });
   }

@@ -113,6 +113,16 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     services: ['s3'],
   }),
 
+  // Nothing may delete there: what is archived outlives whoever archived it.
+  archives: ({ names }) => ({
+    statements: [
+      allow(['s3:ListBucket'], [`arn:aws:s3:::${names.archivesBucket}`], { StringLike: { 's3:prefix': ['tables/*'] } }),
+      allow(['s3:PutObject', 's3:GetObject', 's3:AbortMultipartUpload'], [names.archivesArn]),
+    ],
+    environment: { ARCHIVES_BUCKET: names.archivesBucket },
+    services: ['s3'],
+  }),
+
   backups: ({ configuration: { buckets } }) => {
     const { name, prefix, keyArn } = buckets.backups;
     const bucket = `arn:aws:s3:::${name}`;

@@ -39,6 +39,7 @@ export function check(app: App, configurations: Configuration[]): void {
     for (const arn of everyDatabase)
       wildcard(arn, 'RDS lists snapshots only to whom it may list them all; nothing is changed.');
     wildcard(names.reportsArn, 'A report carries its run in its key; only objects below reports/ are meant.');
+    wildcard(names.archivesArn, 'An archive carries its table in its key; only objects below tables/ are meant.');
     wildcard(
       `arn:aws:s3:::${name}/${prefix}*`,
       'Which backup is the newest is found out at run time; only objects below the prefix are meant.',

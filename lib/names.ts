@@ -13,6 +13,9 @@ export function namesOf({ environment, account, region }: Pick<Configuration, 'e
     machine,
     table: `${prefix}-runs`,
     tableArn: `arn:aws:dynamodb:${region}:${account}:table/${prefix}-runs`,
+    archivesBucket: `${prefix}-archives-${account}-${region}`,
+    /** Every object in it, and nothing else lies there. */
+    archivesArn: `arn:aws:s3:::${prefix}-archives-${account}-${region}/tables/*`,
     reportsBucket: `${prefix}-reports-${account}-${region}`,
     machineArn,
     /** ARN of every state machine of the account, up to its name. */

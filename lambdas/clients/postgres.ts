@@ -1,23 +1,26 @@
+import type { Readable } from 'node:stream';
 import type { Client, Opening } from '../framework/client.ts';
 import { StepError } from '../framework/errors.ts';
 import type { Change, Postponed } from '../framework/result.ts';
+import type { CopiedRows, Receipt } from './archive-manifest.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
-import { type IndexFacts, indexes, type LeafPages, measureIndex } from './postgres/indexes.ts';
-import { dropLeftover, type Leftover, leftovers } from './postgres/leftovers.ts';
+import { type LeafPages, measureIndex } from './postgres/leaf-pages.ts';
+import { dropLeftover } from './postgres/leftovers.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
+import { copyRows, type RowSource } from './postgres/copied-rows.ts';
 import { analyse, type Rebuilt, reindex, type ReindexOptions } from './postgres/reindex.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
-import { type Survey, survey } from './postgres/survey.ts';
+import { type Fact, type Survey, survey } from './postgres/survey.ts';
 import { vacuum } from './postgres/vacuum.ts';
 
 /** One database of NovaCron, by a session of its own on the primary. */
 export interface Postgres {
   /** The server's own number (pg_control_system), as text: it has more digits than a number holds. */
   readonly systemIdentifier: string;
-  /** What the rules decide from; never waits for a locked table. */
-  survey(): Promise<Survey>;
+  /** What rules decide from: the facts asked for, of one moment. Never waits for a locked table. */
+  survey<F extends Fact>(...facts: F[]): Promise<Survey<F>>;
   /** What is measured over time; as quick, and reads only. */
   numbers(): Promise<DatabaseNumbers>;
   /**
@@ -25,8 +28,6 @@ export interface Postgres {
    * @throws StepError `Refused` without the right to, `Retryable` when the table is locked, gone or the time is up.
    */
   vacuum(oid: number, options: VacuumOptions): Promise<Change>;
-  /** All indexes of the application's own tables, or the one with this oid. */
-  indexes(oid?: number): Promise<IndexFacts[]>;
   /** Undefined where the index cannot be measured: without the extension pgstattuple, or while it is locked. */
   measureIndex(oid: number): Promise<LeafPages | undefined>;
   /**
@@ -34,12 +35,18 @@ export interface Postgres {
    * @throws StepError `Refused` where it must not be rebuilt, or its rebuild failed: `graveness` tells the grave ones.
    */
   reindex(oid: number, options: ReindexOptions): Promise<Rebuilt | Postponed>;
+  /** Drops what a rebuild left behind. @throws StepError `Refused` while somebody is at work on its table, or without the right to. */
+  dropLeftover(oid: number): Promise<void | Postponed>;
   /** @throws StepError as `vacuum` does. */
   analyse(oid: number): Promise<void>;
-  /** What REINDEX CONCURRENTLY left behind in this database. */
-  leftovers(): Promise<Leftover[]>;
-  /** Drops one of them. @throws StepError `Refused` while somebody is at work on its table, or without the right to. */
-  dropLeftover(oid: number): Promise<void | Postponed>;
+  /**
+   * Copies rows in one snapshot to `store`, with what the server counts of them there (D3, D7, D9).
+   * @throws what `store` threw; StepError `Refused` where row-level security would show our role only a part of the rows
+   */
+  copyRows(
+    source: RowSource,
+    store: (lines: Readable) => Promise<Receipt>,
+  ): Promise<{ copied: CopiedRows; stored: Receipt }>;
   /** An earlier call of this step that is still at work here, in words. Every step is asked for it before it runs (D19). */
   predecessor(): Promise<string | undefined>;
   /** Ends what a run left at work here; for closing it. */
@@ -60,15 +67,14 @@ export const postgres: Client<Postgres> = {
       const systemIdentifier = await refuseOthers(session, opening, connection.systemIdentifier);
       return {
         systemIdentifier,
-        survey: () => survey(session),
+        survey: (...facts) => survey(session, facts),
         numbers: () => numbers(session),
         vacuum: (oid, options) => vacuum(session, oid, options),
-        indexes: (oid) => indexes(session, oid),
         measureIndex: (oid) => measureIndex(session, oid),
-        analyse: (oid) => analyse(session, oid),
         reindex: (oid, options) => reindex(session, oid, options),
-        leftovers: () => leftovers(session),
         dropLeftover: (oid) => dropLeftover(session, oid),
+        analyse: (oid) => analyse(session, oid),
+        copyRows: (source, store) => copyRows(session, source, store),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),
         [Symbol.asyncDispose]: () => session.close(),

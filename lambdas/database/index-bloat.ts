@@ -1,7 +1,12 @@
 import type { Baseline } from '../clients/baselines.ts';
-import type { IndexFacts, LeafPages } from '../clients/postgres/indexes.ts';
+import type { LeafPages } from '../clients/postgres/leaf-pages.ts';
+import type { IndexFacts } from '../clients/postgres/survey/indexes.ts';
+import type { IndexLayout } from '../clients/postgres/survey/layouts.ts';
 import type { Finding } from '../framework/result.ts';
 import { rebuiltBytes } from './index-size.ts';
+
+/** An index with what its size is judged by. */
+export type Index = IndexFacts & IndexLayout;
 
 export interface BloatRules {
   /** Smaller ones are not worth three waits for other transactions, larger ones are a person's decision. Bytes. */
@@ -30,7 +35,7 @@ export type Signal = (typeof signals)[number];
 
 /** What is known of one index, and what follows. */
 export interface Verdict {
-  index: IndexFacts;
+  index: Index;
   /** Those that call it bloated, and those that could be asked at all. */
   bloated: Signal[];
   known: Signal[];
@@ -51,26 +56,27 @@ const keptPromise = 0.5;
  * for a signal alone.
  */
 export function verdictOn(
-  index: IndexFacts,
+  index: Index,
   baseline: Baseline | undefined,
   now: Date,
   rules: BloatRules,
   leaf?: LeafPages,
 ): Verdict {
-  const own = baseline?.definition === index.definition ? baseline : undefined;
+  const own = baseline?.definition === definitionOf(index) ? baseline : undefined;
   const judged = judge(index, own, rules, leaf);
   const decide = (decision: Verdict['decision']): Verdict => ({ index, ...judged, decision });
-  if (index.why !== undefined || index.busy) return decide('leave');
+  if (refusalOf(index) || index.busy) return decide('leave');
   if (own && now.getTime() - Date.parse(own.at) < rules.restDays * 86_400_000) return decide('leave');
   if (rules.requested.includes(index.name)) return decide('rebuild');
-  if (index.method !== 'btree' || index.bytes < rules.minBytes || index.bytes > rules.maxBytes) return decide('leave');
+  if (index.accessMethod !== 'btree' || index.bytes < rules.minBytes || index.bytes > rules.maxBytes)
+    return decide('leave');
   if (judged.bloated.length > 0 && index.changedShare > rules.stale) return decide('analyse first');
   if (judged.bloated.length >= agreeing) return decide('rebuild');
   const measurable = leaf === undefined && index.bytes <= rules.maxMeasured;
   return decide(judged.bloated.length === agreeing - 1 && measurable ? 'measure' : 'leave');
 }
 
-function judge(index: IndexFacts, own: Baseline | undefined, rules: BloatRules, leaf: LeafPages | undefined) {
+function judge(index: Index, own: Baseline | undefined, rules: BloatRules, leaf: LeafPages | undefined) {
   const { bytes } = index;
   const wasteBy: Partial<Record<Signal, number>> = {};
   const bloated: Signal[] = [];
@@ -79,14 +85,14 @@ function judge(index: IndexFacts, own: Baseline | undefined, rules: BloatRules, 
     wasteBy.estimate = bytes - estimated;
     if (wasteBy.estimate >= Math.max(rules.minWaste, rules.minShare * bytes)) bloated.push('estimate');
   }
-  if (own && own.entries > 0 && index.entries > 0) {
-    const before = (own.bytes / own.entries) * index.entries;
+  if (own && own.entries > 0 && index.estimatedTuples > 0) {
+    const before = (own.bytes / own.entries) * index.estimatedTuples;
     wasteBy.baseline = bytes - before;
     if (bytes >= rules.growth * before && wasteBy.baseline >= rules.minWaste) bloated.push('baseline');
   }
   if (leaf) {
     wasteBy['leaf pages'] = bytes - filledBytes(index, leaf);
-    if (leaf.density < rules.thin * index.fillfactor || leaf.empty / leaf.pages > rules.empty)
+    if (leaf.density < rules.thin * fillfactorOf(index) || leaf.empty / leaf.pages > rules.empty)
       bloated.push('leaf pages');
   }
   const known = signals.filter((signal) => wasteBy[signal] !== undefined);
@@ -96,65 +102,92 @@ function judge(index: IndexFacts, own: Baseline | undefined, rules: BloatRules, 
 }
 
 /** Bytes after a rebuild by the planner's statistics; undefined where they do not say it. */
-export function estimatedBytes({ method, columns, entries, fillfactor, deduplicates, page }: IndexFacts) {
-  if (method !== 'btree' || !columns || entries < 0) return undefined;
+export function estimatedBytes(index: Index): number | undefined {
+  const { accessMethod, columns, estimatedTuples: entries, deduplicates } = index;
+  if (accessMethod !== 'btree' || !columns || entries < 0) return undefined;
   if (columns.some(({ width, varies }) => varies && width > longestKey)) return undefined;
-  return rebuiltBytes({ entries, columns, fillfactor, deduplicates, page });
+  return rebuiltBytes({ entries, columns, fillfactor: fillfactorOf(index), deduplicates, page });
 }
+
+/** Bytes of a page, as PostgreSQL is built everywhere. */
+const page = 8_192;
+const fillfactorOf = ({ options }: Index) => Number(options['fillfactor'] ?? 90);
+
+/** Why an index is not rebuilt here, whatever its state. */
+export function refusalOf({ valid, ready, live, exclusion, owned }: Index) {
+  if (!valid || !ready || !live) return 'invalid';
+  if (exclusion) return 'exclusion constraint';
+  return owned ? undefined : 'not granted';
+}
+
+/** What it indexes: an index of the same name that indexes something else has another past. */
+export const definitionOf = ({
+  table,
+  unique,
+  keys,
+  included,
+  operatorClasses,
+  collations,
+  keyOptions,
+  expressions,
+  predicate,
+}: Index) => [table, unique, keys, included, operatorClasses, collations, keyOptions, expressions, predicate].join('|');
 
 const hasDisappointed = (own: Baseline | undefined) =>
   own?.predicted !== undefined && own.gained !== undefined && own.gained < keptPromise * own.predicted;
 
 /** What lies in the leaves, at their fill factor. */
-const filledBytes = ({ page, fillfactor }: IndexFacts, { leaves, density }: LeafPages) =>
-  (leaves * page * density) / fillfactor;
+const filledBytes = (index: Index, { leaves, density }: LeafPages) => (leaves * page * density) / fillfactorOf(index);
 
 /** What a person should know of indexes that nobody rebuilds here. */
-export function findingsOn(verdicts: readonly Verdict[], baselines: ReadonlyMap<string, Baseline>, rules: BloatRules) {
+export function findingsOn(
+  verdicts: readonly Verdict[],
+  baselines: ReadonlyMap<string, Baseline>,
+  rules: BloatRules,
+  role: string,
+) {
   return verdicts.flatMap(({ index, bloated, waste }): Finding[] => {
-    if (index.why === 'invalid') return [unfinished(index)];
-    if (index.why === 'not granted' && bloated.length > 0) return [notGranted(index)];
+    if (refusalOf(index) === 'invalid') return [unfinished(index)];
+    if (refusalOf(index) === 'not granted' && bloated.length > 0) return [notGranted(index, role)];
     if (index.bytes > rules.maxBytes && bloated.length > 0) return [tooLarge(index, waste)];
-    if (index.method !== 'btree' && hasDoubled(index, baselines.get(index.name))) return [grown(index)];
+    if (index.accessMethod !== 'btree' && hasDoubled(index, baselines.get(index.name))) return [grown(index)];
     return [];
   });
 }
 
 /** Access methods other than btree have no estimate: only their own past says something. */
-function hasDoubled(index: IndexFacts, own: Baseline | undefined): boolean {
-  if (!own || own.definition !== index.definition || own.entries <= 0 || index.entries <= 0) return false;
-  return index.bytes / index.entries >= 2 * (own.bytes / own.entries);
+function hasDoubled(index: Index, own: Baseline | undefined): boolean {
+  if (!own || own.definition !== definitionOf(index) || own.entries <= 0 || index.estimatedTuples <= 0) return false;
+  return index.bytes / index.estimatedTuples >= 2 * (own.bytes / own.entries);
 }
 
-const rebuildStatement = ({ name }: IndexFacts) => `REINDEX INDEX CONCURRENTLY ${name}`;
+const rebuildStatement = ({ name }: Index) => `REINDEX INDEX CONCURRENTLY ${name}`;
 const megabytes = (bytes: number) => `${Math.round(bytes / 1_000_000).toLocaleString('en')} MB`;
 
-const unfinished = ({ name, table, definition }: IndexFacts): Finding => ({
+const unfinished = ({ name, tableName }: Index): Finding => ({
   severity: 'warning',
   subject: name,
-  message: `It is invalid: somebody's CREATE INDEX CONCURRENTLY on ${table.name} failed or is not finished. No query uses it, yet every write maintains it. It was left as it is; its own author must say whether it is wanted. Definition: ${definition}`,
+  message: `It is invalid: somebody's CREATE INDEX CONCURRENTLY on ${tableName} failed or is not finished. No query uses it, yet writes may maintain it. It was left as it is: whoever made it must say whether it is wanted.`,
   remedy: `DROP INDEX CONCURRENTLY ${name}; -- then create it again, if it is wanted`,
 });
 
-const notGranted = ({ name, table, role }: IndexFacts): Finding => ({
+const notGranted = ({ name, tableName, owner }: Index, role: string): Finding => ({
   severity: 'warning',
   subject: name,
-  message: `It looks bloated, but ${table.name} belongs to ${table.owner}: ${role} may not rebuild it nor clean up after a rebuild that failed.`,
-  remedy: table.ownerIsSuperuser
-    ? `ALTER TABLE ${table.name} OWNER TO <the application's role>`
-    : `GRANT ${table.owner} TO ${role}`,
+  message: `It looks bloated, but it belongs to ${owner}: ${role} may not rebuild it on ${tableName}, nor clean up after a rebuild that failed.`,
+  remedy: `GRANT ${owner} TO ${role}`,
 });
 
-const tooLarge = (index: IndexFacts, waste: number): Finding => ({
+const tooLarge = (index: Index, waste: number): Finding => ({
   severity: 'information',
   subject: index.name,
   message: `It looks bloated by ${megabytes(waste)}, but with ${megabytes(index.bytes)} its rebuild is for a person to plan: it takes hours and as much room again.`,
   remedy: rebuildStatement(index),
 });
 
-const grown = (index: IndexFacts): Finding => ({
+const grown = (index: Index): Finding => ({
   severity: 'information',
   subject: index.name,
-  message: `The ${index.method} index has more than twice the bytes for each row that it had after its last rebuild. It is rebuilt when it stands under "requested" in the step's settings.`,
+  message: `The ${index.accessMethod} index has more than twice the bytes for each row that it had after its last rebuild. It is rebuilt when it stands under "requested" in the step's settings.`,
   remedy: rebuildStatement(index),
 });

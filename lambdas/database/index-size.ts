@@ -1,4 +1,4 @@
-import type { KeyColumn } from '../clients/postgres/indexes.ts';
+import type { KeyColumn } from '../clients/postgres/survey/layouts.ts';
 
 /** What the size of a btree follows from. */
 export interface Shape {

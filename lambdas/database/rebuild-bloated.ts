@@ -1,12 +1,13 @@
 import * as z from 'zod';
 import type { Baselines } from '../clients/baselines.ts';
 import { graveness } from '../clients/postgres/errors.ts';
-import type { IndexFacts } from '../clients/postgres/indexes.ts';
-import type { Leftover } from '../clients/postgres/leftovers.ts';
+import type { LeafPages } from '../clients/postgres/leaf-pages.ts';
+import type { Survey } from '../clients/postgres/survey.ts';
+import type { Leftover } from '../clients/postgres/survey/leftovers.ts';
 import type { Postgres } from '../clients/postgres.ts';
 import type { Context } from '../framework/step.ts';
 import type { Change, Finding, Postponed, Result, Work } from '../framework/result.ts';
-import { findingsOn, type Verdict, verdictOn } from './index-bloat.ts';
+import { definitionOf, findingsOn, type Index, type Verdict, verdictOn } from './index-bloat.ts';
 
 /** Settings of both steps; what the weekly one leaves as too small, the monthly one takes. */
 export const rebuildSettings = (smallest: { minBytes: number; minWaste: number }) =>
@@ -43,7 +44,7 @@ export const rebuildSettings = (smallest: { minBytes: number; minWaste: number }
 export type RebuildRules = z.output<ReturnType<typeof rebuildSettings>>;
 
 type Surroundings = Pick<Context, 'run' | 'target' | 'each' | 'record' | 'deadline' | 'dryRun'> & {
-  db: Pick<Postgres, 'indexes' | 'measureIndex' | 'analyse' | 'reindex' | 'leftovers' | 'dropLeftover'>;
+  db: Pick<Postgres, 'survey' | 'measureIndex' | 'analyse' | 'reindex' | 'dropLeftover'>;
   baselines: Baselines;
 };
 
@@ -58,9 +59,10 @@ const bytesPerMinute = (20_000_000 * 60) / 1.5;
  */
 export async function rebuildBloated(rules: RebuildRules, surroundings: Surroundings): Promise<Result> {
   const { db, baselines, each, run, target } = surroundings;
-  const leftovers = await db.leftovers();
+  const { leftovers, ...surveyed } = await db.survey('leftovers', 'indexes', 'layouts');
   const known = await baselines.read(run.environment, target);
-  const verdicts = await decided(rules, known, surroundings);
+  const verdicts = await decided(indexesOf(surveyed), rules, known, surroundings);
+  const left = new Set(leftovers.map(({ oid }) => oid));
   const chosen = verdicts.filter(({ decision }) => decision === 'rebuild').sort(worstFirst);
   const work: IndexWork[] = [
     ...leftovers.map((leftover) => ({
@@ -98,12 +100,20 @@ export async function rebuildBloated(rules: RebuildRules, surroundings: Surround
         entries,
         predicted: waste,
         gained: bytesBefore - bytes,
-        definition: index.definition,
+        definition: definitionOf(index),
       });
       return { before: { bytes: bytesBefore, predicted: waste }, after: { bytes, predicted: 0 } };
     },
     {
-      findings: [...findingsOn(verdicts, known, rules), ...unmeasured(verdicts)].slice(0, 49),
+      findings: [
+        ...findingsOn(
+          verdicts.filter(({ index }) => !left.has(index.oid)),
+          known,
+          rules,
+          surveyed.server.role,
+        ),
+        ...unmeasured(verdicts),
+      ].slice(0, 49),
       numbers: { indexes: verdicts.length },
     },
   );
@@ -114,24 +124,24 @@ export async function rebuildBloated(rules: RebuildRules, surroundings: Surround
 
 /** Every index with its verdict; what is undecided is analysed or measured first, most waste first, while there is time. */
 async function decided(
+  indexes: readonly Index[],
   rules: RebuildRules,
   known: Awaited<ReturnType<Baselines['read']>>,
   { db, record, deadline, dryRun }: Surroundings,
 ): Promise<Verdict[]> {
   const now = new Date();
-  const verdictOf = (index: IndexFacts, leaf?: Awaited<ReturnType<Postgres['measureIndex']>>) =>
-    verdictOn(index, known.get(index.name), now, rules, leaf);
+  const verdictOf = (index: Index, leaf?: LeafPages) => verdictOn(index, known.get(index.name), now, rules, leaf);
   const settled = await record.items();
   const analysed = new Set<number>();
   const verdicts: Verdict[] = [];
-  for (let verdict of (await db.indexes()).map((index) => verdictOf(index)).sort(worstFirst)) {
+  for (let verdict of indexes.map((index) => verdictOf(index)).sort(worstFirst)) {
     const { index } = verdict;
     const outcome = settled.get(index.name)?.outcome;
     const undecided = (outcome === undefined || outcome === 'left') && deadline.fits(1);
     if (undecided && verdict.decision === 'analyse first' && !dryRun) {
-      if (!analysed.has(index.table.oid)) await db.analyse(index.table.oid);
-      analysed.add(index.table.oid);
-      const [again] = await db.indexes(index.oid);
+      if (!analysed.has(index.table)) await db.analyse(index.table);
+      analysed.add(index.table);
+      const again = indexesOf(await db.survey('indexes', 'layouts')).find(({ oid }) => oid === index.oid);
       if (again) verdict = verdictOf(again);
     }
     if (undecided && verdict.decision === 'measure') {
@@ -143,6 +153,13 @@ async function decided(
   }
   return verdicts;
 }
+
+/** Those with bytes of their own: a partitioned index is rebuilt leaf by leaf. */
+const indexesOf = ({ indexes, layouts }: Survey<'indexes' | 'layouts'>): Index[] =>
+  indexes.flatMap((index) => {
+    const layout = layouts.get(index.oid);
+    return layout && !index.partitioned ? [{ ...index, ...layout }] : [];
+  });
 
 const worstFirst = (a: Verdict, b: Verdict) => b.waste - a.waste || (a.index.name < b.index.name ? -1 : 1);
 
@@ -163,14 +180,14 @@ const resources = ({ cores, serverMemory, oldTransaction }: RebuildRules) => ({
   oldTransaction,
 });
 
-function graveFinding({ name, table }: IndexFacts, error: Error): Finding | undefined {
+function graveFinding({ name, tableName }: Index, error: Error): Finding | undefined {
   switch (graveness(error)) {
     case 'corrupt':
       return {
         severity: 'critical',
         subject: name,
-        message: `${name} or its table ${table.name} is corrupt: ${error.message} Nothing more was rebuilt in this database. Take a backup as it is before anything is mended, keep the old index, and find out which rows contradict it (extension amcheck).`,
-        remedy: `SELECT bt_index_check(${literal(name)}::regclass, true); SET enable_indexscan = off; SET enable_bitmapscan = off; SET enable_indexonlyscan = off; -- then look for equal keys in ${table.name}`,
+        message: `${name} or its table ${tableName} is corrupt: ${error.message} Nothing more was rebuilt in this database. Take a backup as it is before anything is mended, keep the old index, and find out which rows contradict it (extension amcheck).`,
+        remedy: `SELECT bt_index_check(${literal(name)}::regclass, true); SET enable_indexscan = off; SET enable_bitmapscan = off; SET enable_indexonlyscan = off; -- then look for equal keys in ${tableName}`,
       };
     case 'disk full':
       return {

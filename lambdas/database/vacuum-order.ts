@@ -1,6 +1,10 @@
 import { vacuumGrant, type VacuumOptions, vacuumTyped } from '../clients/postgres/statements.ts';
-import type { AutovacuumSettings, Holder, ServerFacts, Survey, TableFacts, Wear } from '../clients/postgres/survey.ts';
+import type { Survey } from '../clients/postgres/survey.ts';
+import type { Holder } from '../clients/postgres/survey/holders.ts';
+import type { AutovacuumSettings, ServerFacts } from '../clients/postgres/survey/server.ts';
+import { hasNoStatistics, type TableFacts, type Wear } from '../clients/postgres/survey/tables.ts';
 import type { Finding, Work } from '../framework/result.ts';
+import { autovacuumOf } from './autovacuum.ts';
 
 export interface VacuumRules {
   /** Fewer dead rows than this are not worth a VACUUM. */
@@ -45,7 +49,7 @@ const maxFindings = 50;
  * What to VACUUM, worst first, and what a person should know: dead rows that something holds back, grants that are missing.
  * Thresholds are autovacuum's own for each table (manual, 25.1.6), so that what it keeps in order is left to it.
  */
-export function vacuumOrder({ server, tables, holders }: Survey, rules: VacuumRules): VacuumPlan {
+export function vacuumOrder({ server, tables, holders }: Survey<'tables' | 'holders'>, rules: VacuumRules): VacuumPlan {
   const findings: Finding[] = generalFindings(server);
   const chosen: { table: TableFacts; reason: Reason; weight: number }[] = [];
   for (const table of tables) {
@@ -83,7 +87,7 @@ function deadBytes({ deadTuples: dead, liveTuples, bytes }: Wear): number {
 const allDeadBytes = (table: TableFacts) => deadBytes(table) + (table.toast ? deadBytes(table.toast) : 0);
 
 function reasonFor(table: TableFacts, server: AutovacuumSettings, rules: VacuumRules): Reason | undefined {
-  const settings = settingsOf(table, server);
+  const settings = autovacuumOf(table, server);
   const age = Math.max(xidAge(table) / settings.freezeMaxAge, multixactAge(table) / settings.multixactFreezeMaxAge);
   if (Math.max(xidAge(table), multixactAge(table)) > emergencyAge) return 'emergency';
   if (age > 1) return 'overdue';
@@ -105,30 +109,6 @@ function isWorn(wear: Wear, settings: AutovacuumSettings, { minDeadTuples, share
 function insertsAsk({ insertedSinceVacuum, estimatedTuples }: TableFacts, settings: AutovacuumSettings): boolean {
   if (settings.insertThreshold < 0) return false;
   return insertedSinceVacuum > settings.insertThreshold + settings.insertScaleFactor * Math.max(0, estimatedTuples);
-}
-
-/** After a crash, a restore or a major upgrade all counters are empty: that is not "nothing to do". */
-function hasNoStatistics({ liveTuples, deadTuples: dead, vacuumedAt, analysedAt }: TableFacts): boolean {
-  return liveTuples === 0 && dead === 0 && vacuumedAt === null && analysedAt === null;
-}
-
-/** Autovacuum's settings for this table: its storage parameters, else the server's. */
-function settingsOf({ options }: TableFacts, server: AutovacuumSettings): AutovacuumSettings {
-  const own = (name: string, otherwise: number) => (options[name] === undefined ? otherwise : Number(options[name]));
-  const max = own('autovacuum_vacuum_max_threshold', server.vacuumMaxThreshold ?? -1);
-  return {
-    vacuumThreshold: own('autovacuum_vacuum_threshold', server.vacuumThreshold),
-    vacuumScaleFactor: own('autovacuum_vacuum_scale_factor', server.vacuumScaleFactor),
-    ...(max >= 0 && { vacuumMaxThreshold: max }),
-    insertThreshold: own('autovacuum_vacuum_insert_threshold', server.insertThreshold),
-    insertScaleFactor: own('autovacuum_vacuum_insert_scale_factor', server.insertScaleFactor),
-    // A storage parameter can only make it lower.
-    freezeMaxAge: Math.min(own('autovacuum_freeze_max_age', server.freezeMaxAge), server.freezeMaxAge),
-    multixactFreezeMaxAge: Math.min(
-      own('autovacuum_multixact_freeze_max_age', server.multixactFreezeMaxAge),
-      server.multixactFreezeMaxAge,
-    ),
-  };
 }
 
 /**
@@ -183,7 +163,7 @@ function workFor(table: TableFacts, reason: Reason, server: ServerFacts, rules: 
  */
 function optionsFor(table: TableFacts, reason: Reason, server: ServerFacts, rules: VacuumRules): VacuumOptions {
   const emergency = reason === 'emergency';
-  const { freezeMaxAge, multixactFreezeMaxAge } = settingsOf(table, server.autovacuum);
+  const { freezeMaxAge, multixactFreezeMaxAge } = autovacuumOf(table, server.autovacuum);
   const xidLimit = rules.shareOfFreezeAge * freezeMaxAge;
   const multixactLimit = rules.shareOfFreezeAge * multixactFreezeMaxAge;
   // PostgreSQL's defaults, 50 million and 5 million; lower where the table's own limit is, or the next call would find it again.

@@ -25,7 +25,7 @@ export const handler = step({
   minutes: 2,
   example: { done: 12, left: 3, failed: 0, numbers: { tables: 15, deadTuples: 900_000, bytes: 0, xidAge: 40_000_000 } },
   async run(rules, { db, each }) {
-    const { work, findings } = vacuumOrder(await db.survey(), rules);
+    const { work, findings } = vacuumOrder(await db.survey('tables', 'holders'), rules);
     return each(work, ({ oid, options }) => db.vacuum(oid, options), { findings, numbers: { tables: work.length } });
   },
 });

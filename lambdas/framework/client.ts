@@ -8,6 +8,7 @@ export type Capability =
   | 'executions'
   | 'notices'
   | 'reports'
+  | 'archives'
   | 'backups'
   | 'alarms'
   | 'automation'

@@ -41,7 +41,7 @@ describe.each(environments)('data of %s', (environment) => {
       const policy = precious ? 'Retain' : 'Delete';
       data.allResources(type, { DeletionPolicy: policy, UpdateReplacePolicy: policy });
     }
-    data.resourceCountIs('Custom::S3AutoDeleteObjects', precious ? 0 : 2);
+    data.resourceCountIs('Custom::S3AutoDeleteObjects', precious ? 0 : 3);
     data.allResourcesProperties('AWS::DynamoDB::GlobalTable', {
       Replicas: [Match.objectLike({ DeletionProtectionEnabled: precious })],
     });
@@ -66,8 +66,8 @@ describe.each(environments)('data of %s', (environment) => {
     });
   });
 
-  it('has buckets that are encrypted, closed to the public, answer only over TLS, and forget in time', () => {
-    data.resourceCountIs('AWS::S3::Bucket', 2);
+  it('has buckets that are encrypted, closed to the public, and answer only over TLS', () => {
+    data.resourceCountIs('AWS::S3::Bucket', 3);
     data.allResourcesProperties('AWS::S3::Bucket', {
       BucketEncryption: Match.anyValue(),
       PublicAccessBlockConfiguration: {
@@ -76,11 +76,8 @@ describe.each(environments)('data of %s', (environment) => {
         IgnorePublicAcls: true,
         RestrictPublicBuckets: true,
       },
-      LifecycleConfiguration: {
-        Rules: [Match.objectLike({ ExpirationInDays: shipped(environment).record.retentionDays, Status: 'Enabled' })],
-      },
     });
-    data.resourceCountIs('AWS::S3::BucketPolicy', 2);
+    data.resourceCountIs('AWS::S3::BucketPolicy', 3);
     data.allResourcesProperties('AWS::S3::BucketPolicy', {
       PolicyDocument: {
         Statement: Match.arrayWith([
@@ -92,6 +89,40 @@ describe.each(environments)('data of %s', (environment) => {
           }),
         ]),
       },
+    });
+  });
+
+  it('forgets reports and who read them in time, and archives never', () => {
+    const { archivesBucket } = namesOf(shipped(environment));
+    for (const { BucketName, LifecycleConfiguration } of propertiesOf(data, 'AWS::S3::Bucket')) {
+      const [rule] = LifecycleConfiguration.Rules as { ExpirationInDays?: number; Status: string }[];
+      const days = BucketName === archivesBucket ? undefined : shipped(environment).record.retentionDays;
+      expect(rule, BucketName).toMatchObject({ Status: 'Enabled' });
+      expect(rule?.ExpirationInDays, BucketName).toBe(days);
+    }
+  });
+
+  it('keeps archives under our key, each version of them, cheaply after a month, and clears what a killed call had uploaded', () => {
+    data.hasResourceProperties('AWS::S3::Bucket', {
+      BucketName: namesOf(shipped(environment)).archivesBucket,
+      VersioningConfiguration: { Status: 'Enabled' },
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [
+          Match.objectLike({
+            BucketKeyEnabled: true,
+            ServerSideEncryptionByDefault: Match.objectLike({ SSEAlgorithm: 'aws:kms' }),
+          }),
+        ],
+      },
+      LifecycleConfiguration: {
+        Rules: [
+          Match.objectLike({
+            Transitions: [{ StorageClass: 'GLACIER_IR', TransitionInDays: 30 }],
+            AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
+          }),
+        ],
+      },
+      LoggingConfiguration: Match.objectLike({ DestinationBucketName: Match.anyValue() }),
     });
   });
 

@@ -3,7 +3,7 @@ import type { Postponed } from '../../framework/result.ts';
 import { dropLeftovers } from './leftovers.ts';
 import { waitedFor } from './old-transactions.ts';
 import { concurrently, quietLockTimeout, type Session } from './session.ts';
-import { applicationsOwn } from './survey.ts';
+import { ownRelations } from './survey/reading.ts';
 
 export interface ReindexOptions {
   /** Bytes for the sort. */
@@ -98,7 +98,7 @@ async function read(session: Session, oid: number): Promise<Index> {
        pg_get_userbyid(c.relowner)::text AS owner, current_user::text AS role, x.relkind::text AS kind,
        ${sizeOf('x')} AS bytes,
        i.indisvalid AND i.indisready AND i.indislive AS valid, i.indisexclusion AS exclusion,
-       pg_has_role(c.relowner, 'USAGE') AS "mayRebuild", c.relkind IN ('r', 'm') AND ${applicationsOwn} AS ours
+       pg_has_role(c.relowner, 'USAGE') AS "mayRebuild", c.oid IN ${ownRelations('r', 'm')} AS ours
      FROM pg_index AS i
      JOIN pg_class AS x ON x.oid = i.indexrelid JOIN pg_namespace AS xn ON xn.oid = x.relnamespace
      JOIN pg_class AS c ON c.oid = i.indrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace

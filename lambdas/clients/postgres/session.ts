@@ -4,6 +4,7 @@ import type { Deadline } from '../../framework/deadline.ts';
 import { StepError } from '../../framework/errors.ts';
 import { type BatchSizes, inBatches } from './batches.ts';
 import { applicationName, connected, pooled } from './connection.ts';
+import { copyOut, type Copy } from './copy.ts';
 import { ofOneItem, translated } from './errors.ts';
 import { climb, lockTimeoutAfter } from './ladder.ts';
 import type { Connection } from './settings.ts';
@@ -180,11 +181,20 @@ export class Session {
     });
   }
 
-  /** Reading statements in one snapshot; `limits` hold for each of them. */
-  async snapshot<T>(limits: Record<string, string>, doing: string, work: (query: Query) => Promise<T>): Promise<T> {
+  /** Reading statements in one snapshot; `limits` hold for each of them, and the time left where they say nothing of it. */
+  async snapshot<T>(
+    limits: Record<string, string>,
+    doing: string,
+    work: (query: Query, copy: Copy) => Promise<T>,
+  ): Promise<T> {
+    const timeLeft = { statement_timeout: String(this.#millisLeft(doing) + backstop) };
+    const copy: Copy = (text, take) => copyOut(this.#main, text, take, (over) => cancelUntil(over, this, this.pids[0]));
     try {
-      return await this.#transaction('REPEATABLE READ READ ONLY', { doing, item: 'survey' }, limits, (query) =>
-        this.#cancelledOnAbort(work(query)),
+      return await this.#transaction(
+        'REPEATABLE READ READ ONLY',
+        { doing, item: 'survey' },
+        { ...timeLeft, ...limits },
+        (query) => this.#cancelledOnAbort(work(query, copy)),
       );
     } catch (error) {
       throw translated(error, doing);

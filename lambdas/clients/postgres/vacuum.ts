@@ -3,7 +3,7 @@ import { StepError } from '../../framework/errors.ts';
 import type { Change } from '../../framework/result.ts';
 import { quietLockTimeout, type Session } from './session.ts';
 import { vacuumGrant, type VacuumOptions, vacuumSettings, vacuumStatement } from './statements.ts';
-import { mayVacuum } from './survey.ts';
+import { mayVacuum } from './survey/tables.ts';
 
 interface State {
   name: string;

@@ -205,7 +205,7 @@ describe('D18: no wait without a limit', () => {
     const queued = waiting.query('LOCK TABLE public.users IN ACCESS EXCLUSIVE MODE').catch(() => undefined);
     const db = await openPostgres(database.urls.maintenance);
     const start = performance.now();
-    const { tables } = await db.survey();
+    const { tables } = await db.survey('tables');
     expect(performance.now() - start).toBeLessThan(300);
     expect(tables.find(({ name }) => name === 'public.users')?.bytes).toBeGreaterThan(0);
     await holding.query('ROLLBACK');
@@ -251,7 +251,7 @@ const program = {
     import { Deadline } from './lambdas/framework/deadline.ts';
     const deadline = new Deadline(new Date(Date.now() + 60_000));
     const db = await postgres.open({ step: 'database/vacuum-tables', tag: 'killed', deadline, signal: new AbortController().signal });
-    const { tables } = await db.survey();
+    const { tables } = await db.survey('tables');
     await db.vacuum(tables.find(({ name }) => name === 'public.slow').oid, ${JSON.stringify(slowly)});`,
   plain: `
     import pg from 'pg';

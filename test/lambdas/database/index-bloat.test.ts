@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Baseline } from '../../../lambdas/clients/baselines.ts';
-import type { IndexFacts, LeafPages } from '../../../lambdas/clients/postgres/indexes.ts';
-import { findingsOn, verdictOn } from '../../../lambdas/database/index-bloat.ts';
+import type { LeafPages } from '../../../lambdas/clients/postgres/leaf-pages.ts';
+import { definitionOf, findingsOn, type Index, verdictOn } from '../../../lambdas/database/index-bloat.ts';
 import { handler as weekly } from '../../../lambdas/database/reindex-bloated.step.ts';
 import { handler as monthly } from '../../../lambdas/database/rebuild-indexes.step.ts';
 
@@ -11,21 +11,45 @@ const daysAgo = (days: number) => new Date(now.getTime() - days * 86_400_000).to
 
 const pages = 27_450;
 /** Ten million bigints in order: 225 MB. */
-const index = (differences: Partial<IndexFacts> = {}): IndexFacts => ({
+const index = (differences: Partial<Index> = {}): Index => ({
   oid: 20_000,
   name: 'public.tasks_pkey',
-  table: { oid: 19_000, name: 'public.tasks', owner: 'novacron', ownerIsSuperuser: false },
-  role: 'novacron_maintenance',
-  method: 'btree',
+  relname: 'tasks_pkey',
+  table: 19_000,
+  tableName: 'public.tasks',
+  accessMethod: 'btree',
+  owner: 'novacron',
+  owned: true,
+  partitioned: false,
+  parent: null,
+  valid: true,
+  ready: true,
+  live: true,
+  unique: true,
+  primary: true,
+  exclusion: false,
+  immediate: true,
+  nullsNotDistinct: false,
+  replicaIdentity: false,
+  clustered: false,
+  constraint: 18_000,
+  keys: [1],
+  included: [],
+  operatorClasses: [3_124],
+  collations: [0],
+  keyOptions: [0],
+  expressions: null,
+  predicate: null,
+  options: {},
+  pages,
+  estimatedTuples: 10_000_000,
   bytes: pages * 8_192,
-  page: 8_192,
-  entries: 10_000_000,
+  scans: 1_000,
+  scannedAt: null,
+  busy: false,
   columns: [{ width: 8, varies: false, align: 8, nulls: 0, distinct: -1 }],
-  fillfactor: 90,
   deduplicates: false,
   changedShare: 0,
-  definition: 'a',
-  busy: false,
   ...differences,
 });
 const twice = 2 * pages * 8_192;
@@ -33,21 +57,21 @@ const baseline = (differences: Partial<Baseline> = {}): Baseline => ({
   at: daysAgo(30),
   bytes: pages * 8_192,
   entries: 10_000_000,
-  definition: 'a',
+  definition: definitionOf(index()),
   ...differences,
 });
 const full: LeafPages = { pages, leaves: pages - 100, density: 90, empty: 0 };
 const thin: LeafPages = { ...full, density: 45 };
 
-const decide = (differences: Partial<IndexFacts>, own?: Baseline, leaf?: LeafPages, settings: object = {}) =>
+const decide = (differences: Partial<Index>, own?: Baseline, leaf?: LeafPages, settings: object = {}) =>
   verdictOn(index(differences), own, now, { ...rules, ...settings }, leaf).decision;
 
 describe('D6, D21: two signals must agree before an index is rebuilt', () => {
-  it.each<[string, Partial<IndexFacts>, Baseline | undefined, LeafPages | undefined, string]>([
+  it.each<[string, Partial<Index>, Baseline | undefined, LeafPages | undefined, string]>([
     ['a healthy one', {}, undefined, undefined, 'leave'],
     [
       'large but healthy: size is no reason',
-      { bytes: pages * 8_192 * 40, entries: 400_000_000 },
+      { bytes: pages * 8_192 * 40, estimatedTuples: 400_000_000 },
       undefined,
       undefined,
       'leave',
@@ -75,7 +99,7 @@ describe('D6, D21: two signals must agree before an index is rebuilt', () => {
     [
       'its own past, but of another definition',
       { bytes: twice, columns: null },
-      baseline({ definition: 'b' }),
+      baseline({ definition: 'another' }),
       undefined,
       'leave',
     ],
@@ -96,19 +120,19 @@ describe('D6, D21: two signals must agree before an index is rebuilt', () => {
       'analyse first',
     ],
     ['under 30 % waste by the estimate', { bytes: pages * 8_192 * 1.4 }, undefined, undefined, 'leave'],
-    ['under 50 MB waste', { bytes: 120_000_000, entries: 3_500_000 }, undefined, undefined, 'leave'],
+    ['under 50 MB waste', { bytes: 120_000_000, estimatedTuples: 3_500_000 }, undefined, undefined, 'leave'],
     ['too large to be measured', { bytes: 5e9 }, undefined, undefined, 'leave'],
     ['over 100 GB', { bytes: 1.1e11 }, baseline(), undefined, 'leave'],
-    ['invalid', { bytes: twice, why: 'invalid' }, baseline(), undefined, 'leave'],
-    ['of an exclusion constraint', { bytes: twice, why: 'exclusion constraint' }, baseline(), undefined, 'leave'],
+    ['invalid', { bytes: twice, valid: false }, baseline(), undefined, 'leave'],
+    ['of an exclusion constraint', { bytes: twice, exclusion: true }, baseline(), undefined, 'leave'],
     ['being worked on', { bytes: twice, busy: true }, baseline(), undefined, 'leave'],
-    ['GIN, however it looks', { bytes: twice, method: 'gin' }, baseline(), undefined, 'leave'],
+    ['GIN, however it looks', { bytes: twice, accessMethod: 'gin' }, baseline(), undefined, 'leave'],
   ])('%s', (_what, facts, own, leaf, decision) => {
     expect(decide(facts, own, leaf)).toBe(decision);
   });
 
   it('D11: the monthly step takes the small ones too, by the same rules', () => {
-    const small = { bytes: 20_000_000, entries: 400_000 };
+    const small = { bytes: 20_000_000, estimatedTuples: 400_000 };
     expect(decide(small, undefined, thin)).toBe('leave');
     expect(decide(small, undefined, thin, monthly.spec.input.parse({}))).toBe('rebuild');
   });
@@ -121,7 +145,7 @@ describe('D6, D21: two signals must agree before an index is rebuilt', () => {
   });
 
   it('rebuilds what was asked for, GIN too', () => {
-    expect(decide({ method: 'gin' }, undefined, undefined, { requested: ['public.tasks_pkey'] })).toBe('rebuild');
+    expect(decide({ accessMethod: 'gin' }, undefined, undefined, { requested: ['public.tasks_pkey'] })).toBe('rebuild');
   });
 
   it('expects the waste that was measured, not the one that was computed', () => {
@@ -135,13 +159,13 @@ describe('D6, D21: two signals must agree before an index is rebuilt', () => {
 });
 
 describe('D6: what is left alone is told', () => {
-  const told = (facts: Partial<IndexFacts>, own?: Baseline) => {
+  const told = (facts: Partial<Index>, own?: Baseline) => {
     const known = new Map(own ? [['public.tasks_pkey', own]] : []);
-    return findingsOn([verdictOn(index(facts), own, now, rules)], known, rules);
+    return findingsOn([verdictOn(index(facts), own, now, rules)], known, rules, 'novacron_maintenance');
   };
 
   it('an invalid index is somebody’s unfinished work', () => {
-    expect(told({ why: 'invalid' })).toMatchObject([
+    expect(told({ valid: false })).toMatchObject([
       {
         severity: 'warning',
         subject: 'public.tasks_pkey',
@@ -151,10 +175,8 @@ describe('D6: what is left alone is told', () => {
   });
 
   it('a right that is missing comes with its grant, where it matters', () => {
-    expect(told({ why: 'not granted', bytes: twice })).toMatchObject([
-      { remedy: 'GRANT novacron TO novacron_maintenance' },
-    ]);
-    expect(told({ why: 'not granted' })).toEqual([]);
+    expect(told({ owned: false, bytes: twice })).toMatchObject([{ remedy: 'GRANT novacron TO novacron_maintenance' }]);
+    expect(told({ owned: false })).toEqual([]);
   });
 
   it('what is over 100 GB is for a person to plan', () => {
@@ -162,7 +184,7 @@ describe('D6: what is left alone is told', () => {
   });
 
   it('a GIN index that has doubled is told, not rebuilt', () => {
-    const gin = { method: 'gin', columns: null, bytes: twice };
+    const gin = { accessMethod: 'gin', columns: null, bytes: twice };
     expect(told(gin, baseline())).toMatchObject([
       { severity: 'information', message: expect.stringContaining('twice') },
     ]);

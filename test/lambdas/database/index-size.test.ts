@@ -60,7 +60,10 @@ describe.each(versions)('D21: against indexes just built by PostgreSQL %i', (ver
 
   it('within 2 % where keys have one length, within 15 % else; rather too large where equal keys are not told apart', async () => {
     const db = await openPostgres(database.urls.maintenance);
-    const found = (await db.indexes()).filter(({ name }) => name.startsWith('public.shapes_'));
+    const { indexes, layouts } = await db.survey('indexes', 'layouts');
+    const found = indexes
+      .map((index) => ({ ...index, ...layouts.get(index.oid)! }))
+      .filter(({ name }) => name.startsWith('public.shapes_'));
     const shares = Object.fromEntries(
       found.map((index) => [index.name.slice('public.shapes_'.length), (estimatedBytes(index) ?? NaN) / index.bytes]),
     );

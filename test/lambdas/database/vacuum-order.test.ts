@@ -1,55 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Holder, ServerFacts, TableFacts } from '../../../lambdas/clients/postgres/survey.ts';
+import type { Holder } from '../../../lambdas/clients/postgres/survey/holders.ts';
+import type { ServerFacts } from '../../../lambdas/clients/postgres/survey/server.ts';
+import type { TableFacts } from '../../../lambdas/clients/postgres/survey/tables.ts';
 import { type VacuumRules, vacuumOrder } from '../../../lambdas/database/vacuum-order.ts';
 import { handler } from '../../../lambdas/database/vacuum-tables.step.ts';
+import { ago, serverFacts, surveyed, tableFacts } from '../../support/facts.ts';
 
 const rules: VacuumRules = handler.spec.input.parse({});
-const now = new Date('2026-11-24T03:00:00Z');
-const ago = (minutes: number) => new Date(now.getTime() - minutes * 60_000);
-
-const server: ServerFacts = {
-  version: 180_004,
-  role: 'novacron_maintenance',
-  seesSessions: true,
-  at: now,
-  sharedBuffers: 8 * 1024 ** 3,
-  hasStandby: true,
-  ownJobs: [],
-  autovacuum: {
-    vacuumThreshold: 50,
-    vacuumScaleFactor: 0.2,
-    vacuumMaxThreshold: 100_000_000,
-    insertThreshold: 1_000,
-    insertScaleFactor: 0.2,
-    freezeMaxAge: 200_000_000,
-    multixactFreezeMaxAge: 400_000_000,
-  },
-};
-
-/** A table of 100,000 rows in good order: autovacuum would come at 20,050 dead rows, we at half of that. */
-const table = (differences: Partial<TableFacts> = {}): TableFacts => ({
-  oid: 20_000,
-  name: 'public.tasks',
-  owner: 'novacron',
-  ownerIsSuperuser: false,
-  mayVacuum: true,
-  liveTuples: 100_000,
-  deadTuples: 0,
-  estimatedTuples: 100_000,
-  insertedSinceVacuum: 0,
-  bytes: 20_000_000,
-  xidAge: 1_000,
-  multixactAge: 0,
-  options: {},
-  vacuumedAt: ago(7 * 1_440),
-  analysedAt: ago(7 * 1_440),
-  indexBytes: 5_000_000,
-  largeIndexes: 2,
-  toast: null,
-  busy: false,
-  ...differences,
-});
+const server = serverFacts();
+const table = tableFacts;
 
 const holder = (differences: Partial<Holder> = {}): Holder => ({
   kind: 'session',
@@ -201,8 +161,8 @@ describe('D5: worst first', () => {
                 deadTuples: holders.length > 0 ? one.deadTuples : 0,
                 insertedSinceVacuum: 0,
                 xidAge: 0,
-                vacuumedAt: now,
-                analysedAt: now,
+                vacuumedAt: surveyed,
+                analysedAt: surveyed,
               }
             : one,
         );
