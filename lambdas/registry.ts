@@ -6,7 +6,9 @@ import { handler as monitoringWorks } from './checks/monitoring-works.step.ts';
 import { handler as noticesArrive } from './checks/notices-arrive.step.ts';
 import { handler as snapshotWasMade } from './checks/snapshot-was-made.step.ts';
 import { handler as someoneIsOnCall } from './checks/someone-is-on-call.step.ts';
+import { handler as analyseTables } from './database/analyse-tables.step.ts';
 import { handler as rebuildIndexes } from './database/rebuild-indexes.step.ts';
+import { handler as refreshStatistics } from './database/refresh-statistics.step.ts';
 import { handler as reindexBloated } from './database/reindex-bloated.step.ts';
 import { handler as vacuumTables } from './database/vacuum-tables.step.ts';
 import { handler as readDatabaseHourly } from './metrics/read-database-hourly.step.ts';
@@ -40,7 +42,9 @@ export const steps = {
   'checks/notices-arrive': noticesArrive,
   'checks/snapshot-was-made': snapshotWasMade,
   'checks/someone-is-on-call': someoneIsOnCall,
+  'database/analyse-tables': analyseTables,
   'database/rebuild-indexes': rebuildIndexes,
+  'database/refresh-statistics': refreshStatistics,
   'database/reindex-bloated': reindexBloated,
   'database/vacuum-tables': vacuumTables,
   'metrics/read-database': readDatabase,

@@ -14,6 +14,10 @@ interface Operation {
 
 /** Every operation there is, under the runbook's own name. A new one is a line here and a line in config/windows.yaml. */
 export const operations = {
+  database_care: {
+    comment: 'Keeps statistics fresh from day to day (D1).',
+    steps: [{ step: 'database/analyse-tables', per: 'database' }],
+  },
   database_optimization: {
     comment: 'Vacuums and analyses the tables that need it, then rebuilds the bloated indexes, worst first (D5, D6).',
     steps: [
@@ -22,8 +26,11 @@ export const operations = {
     ],
   },
   index_rebuild: {
-    comment: 'Rebuilds every bloated index, the small ones too (D11).',
-    steps: [{ step: 'database/rebuild-indexes', per: 'database' }],
+    comment: 'Rebuilds every bloated index, the small ones too, then refreshes all statistics (D11, D13).',
+    steps: [
+      { step: 'database/rebuild-indexes', per: 'database' },
+      { step: 'database/refresh-statistics', per: 'database' },
+    ],
   },
   metric_aggregation: {
     comment: 'Reads the numbers of databases and platform and rolls them up per day and week, for the trends (O1).',

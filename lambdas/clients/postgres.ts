@@ -3,12 +3,13 @@ import type { Client, Opening } from '../framework/client.ts';
 import { StepError } from '../framework/errors.ts';
 import type { Change, Postponed } from '../framework/result.ts';
 import type { CopiedRows, Receipt } from './archive-manifest.ts';
+import { analyse } from './postgres/analyse.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
 import { type LeafPages, measureIndex } from './postgres/leaf-pages.ts';
 import { dropLeftover } from './postgres/leftovers.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
-import { analyse, type Rebuilt, reindex, type ReindexOptions } from './postgres/reindex.ts';
+import { type Rebuilt, reindex, type ReindexOptions } from './postgres/reindex.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
@@ -37,8 +38,11 @@ export interface Postgres {
   reindex(oid: number, options: ReindexOptions): Promise<Rebuilt | Postponed>;
   /** Drops what a rebuild left behind. @throws StepError `Refused` while somebody is at work on its table, or without the right to. */
   dropLeftover(oid: number): Promise<void | Postponed>;
-  /** @throws StepError as `vacuum` does. */
-  analyse(oid: number): Promise<void>;
+  /**
+   * Analyses the table with this oid, `only` without its partitions, and tells its `modifiedTuples` before and after.
+   * @throws StepError as `vacuum` does.
+   */
+  analyse(oid: number, options: { only: boolean }): Promise<Change>;
   /**
    * Copies rows in one snapshot to `store`, with what the server counts of them there (D3, D7, D9).
    * @throws what `store` threw; StepError `Refused` where row-level security would show our role only a part of the rows
@@ -73,7 +77,7 @@ export const postgres: Client<Postgres> = {
         measureIndex: (oid) => measureIndex(session, oid),
         reindex: (oid, options) => reindex(session, oid, options),
         dropLeftover: (oid) => dropLeftover(session, oid),
-        analyse: (oid) => analyse(session, oid),
+        analyse: (oid, options) => analyse(session, oid, options),
         copyRows: (source, store) => copyRows(session, source, store),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),

@@ -12,8 +12,9 @@ import { definitionOf, findingsOn, type Index, type Verdict, verdictOn } from '.
 /** Settings of both steps; what the weekly one leaves as too small, the monthly one takes. */
 export const rebuildSettings = (smallest: { minBytes: number; minWaste: number }) =>
   z.strictObject({
-    /** Bytes of the smallest index that is rebuilt, and of what it must waste: a rebuild waits three times for other transactions. */
+    /** Bytes of the smallest index that is rebuilt: a rebuild waits three times for other transactions. */
     minBytes: z.int().nonnegative().default(smallest.minBytes),
+    /** Bytes that it must waste. */
     minWaste: z.int().positive().default(smallest.minWaste),
     /** Larger ones are for a person to plan: 100 GB. */
     maxBytes: z.int().positive().default(100_000_000_000),
@@ -21,8 +22,9 @@ export const rebuildSettings = (smallest: { minBytes: number; minWaste: number }
     minShare: z.number().positive().max(1).default(0.3),
     /** Times the bytes for each entry after the last rebuild. */
     growth: z.number().min(1).default(1.5),
-    /** Share of the fill factor under which leaf pages are thin; share of pages without entries. */
+    /** Share of the fill factor under which leaf pages are thin. */
     thin: z.number().positive().max(1).default(0.7),
+    /** Share of pages without entries. */
     empty: z.number().positive().max(1).default(0.3),
     /** pgstatindex reads the whole index: up to 4 GB. */
     maxMeasured: z.int().nonnegative().default(4_000_000_000),
@@ -32,8 +34,9 @@ export const rebuildSettings = (smallest: { minBytes: number; minWaste: number }
     stale: z.number().positive().default(0.2),
     /** Rebuilt whatever the signals say: schema-qualified names, as SQL quotes them. */
     requested: z.array(z.string()).default([]),
-    /** Processors and memory (bytes) of the server, which it does not tell. */
+    /** Processors of the server, which it does not tell. */
     cores: z.int().positive().default(2),
+    /** Memory of the server, in bytes. */
     serverMemory: z
       .int()
       .positive()
@@ -139,7 +142,7 @@ async function decided(
     const outcome = settled.get(index.name)?.outcome;
     const undecided = (outcome === undefined || outcome === 'left') && deadline.fits(1);
     if (undecided && verdict.decision === 'analyse first' && !dryRun) {
-      if (!analysed.has(index.table)) await db.analyse(index.table);
+      if (!analysed.has(index.table)) await db.analyse(index.table, { only: false });
       analysed.add(index.table);
       const again = indexesOf(await db.survey('indexes', 'layouts')).find(({ oid }) => oid === index.oid);
       if (again) verdict = verdictOf(again);

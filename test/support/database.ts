@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject, onTestFinished, vi } from 'vitest';
+import type * as z from 'zod';
 import { postgres, type Postgres } from '../../lambdas/clients/postgres.ts';
 import { Session } from '../../lambdas/clients/postgres/session.ts';
 import { findConnection } from '../../lambdas/clients/postgres/settings.ts';
 import type { Opening } from '../../lambdas/framework/client.ts';
 import { Deadline } from '../../lambdas/framework/deadline.ts';
 import { eachOf } from '../../lambdas/framework/each.ts';
+import type { StepSpec } from '../../lambdas/framework/step.ts';
 import type { ItemItem } from '../../lambdas/framework/record-items.ts';
 import type { Numbers } from '../../lambdas/framework/result.ts';
+import { makeAwkward } from './awkward/awkward.ts';
 import type { SharedCluster } from './clusters.ts';
 import { newest, type Version } from './versions.ts';
 
@@ -32,6 +35,8 @@ export function sharedCluster(version: Version = newest): SharedCluster {
 export interface TestDatabaseOptions {
   /** Without NovaCron's tables. */
   empty?: boolean;
+  /** With those of test/support/awkward/ instead. */
+  awkward?: boolean;
   /** PostgreSQL's major version. */
   version?: Version;
 }
@@ -40,7 +45,11 @@ export interface TestDatabaseOptions {
  * A database of its own for a test file or a test, made from NovaCron's small, healthy template. Dispose it, or let
  * `afterAll` do so. As after a restore, its statistics are empty until something is done in it.
  */
-export async function testDatabase({ empty = false, version }: TestDatabaseOptions = {}): Promise<TestDatabase> {
+export async function testDatabase({
+  awkward = false,
+  empty = awkward,
+  version,
+}: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const { primary, standby, passwords } = sharedCluster(version);
   const name = `test_${randomBytes(6).toString('hex')}`;
   await asAdmin(primary, `CREATE DATABASE ${name} TEMPLATE ${empty ? 'template0' : 'novacron_template'}`);
@@ -56,6 +65,7 @@ export async function testDatabase({ empty = false, version }: TestDatabaseOptio
     maintenance: at(primary, ['novacron_maintenance', passwords.maintenance]),
     standby: at(standby, ['novacron_maintenance', passwords.maintenance]),
   };
+  if (awkward) await makeAwkward(urls.superuser);
   const clients: pg.Client[] = [];
   const connect = async (url = urls.superuser) => {
     const client = new pg.Client({ connectionString: url, application_name: 'test' });
@@ -142,4 +152,19 @@ export async function wearOf(database: TestDatabase, table: string): Promise<Num
     [table],
   );
   return row ?? {};
+}
+
+/** A step that only needs the database, as the framework runs it: its result, and what it recorded for each item. */
+export async function runOn<I extends z.ZodType>(
+  database: TestDatabase,
+  handler: { spec: StepSpec<I, { db: typeof postgres }> },
+  settings: z.input<I>,
+  { dryRun = false, url = database.urls.maintenance, step = 'database/test' } = {},
+) {
+  const db = await openPostgres(url, { step });
+  const { each, items } = eachInMemory({ dryRun });
+  const context = { db, each, dryRun, deadline: new Deadline(new Date(Date.now() + 60_000)) };
+  const input = handler.spec.input.parse(settings);
+  const result = await handler.spec.run(input, context as unknown as Parameters<typeof handler.spec.run>[1]);
+  return { result, items, order: items.map(({ item }) => item) };
 }

@@ -1,8 +1,9 @@
 import { StepError } from '../../framework/errors.ts';
 import type { Postponed } from '../../framework/result.ts';
+import { analyse } from './analyse.ts';
 import { dropLeftovers } from './leftovers.ts';
 import { waitedFor } from './old-transactions.ts';
-import { concurrently, quietLockTimeout, type Session } from './session.ts';
+import { concurrently, type Session } from './session.ts';
 import { ownRelations } from './survey/reading.ts';
 
 export interface ReindexOptions {
@@ -210,7 +211,7 @@ async function checked(session: Session, index: Index, before: Identity | undefi
     );
   const analysed = after.hasExpression && after.statistics < before.statistics;
   if (analysed) {
-    await analyse(session, index.table);
+    await analyse(session, index.table, { only: false });
     after = (await identity(session, index)) ?? after;
   }
   return { after, analysed };
@@ -251,17 +252,4 @@ function withProgress(error: unknown, last: Progress | undefined): unknown {
   const share = last?.share ? ` (${Math.round(last.share * 100)} %)` : '';
   const where = last ? ` It was at "${last.phase}"${share}.` : '';
   return new StepError(error.name, `${error.message}${where} The old index is untouched.`, { cause: error.cause });
-}
-
-/** D1. The statistics of one table. */
-export async function analyse(session: Session, oid: number): Promise<void> {
-  const [table] = await session.ask<{ name: string }>(
-    `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-     WHERE c.oid = $1`,
-    [oid],
-  );
-  if (!table)
-    throw new StepError('Retryable', `The table with oid ${oid} is not there any more; the next call surveys again.`);
-  const doing = `ANALYZE of ${table.name}`;
-  await session.run(`ANALYZE ${table.name}`, { doing, item: table.name, lockTimeout: quietLockTimeout });
 }

@@ -70,7 +70,7 @@ export async function readConstraints({ query }: Reading): Promise<ConstraintFac
        nullif(k.conparentid, 0)::bigint AS parent,
        k.conindid::bigint AS index,
        f.oid::bigint AS referenced,
-       format('%I.%I', m.nspname, f.relname) AS "referencedName",
+       CASE WHEN f.oid IS NOT NULL THEN format('%I.%I', m.nspname, f.relname) END AS "referencedName",
        k.confkey AS "referencedColumns",
        CASE WHEN k.contype = 'f' THEN ${columnsOf('k.confrelid', 'k.confkey', 'a.attname::text')} END AS "referencedColumnNames",
        ${action('k.confdeltype')} AS "onDelete",
