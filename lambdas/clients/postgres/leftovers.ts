@@ -17,11 +17,11 @@ export async function dropLeftovers(session: Session, table: number): Promise<nu
   return found.length;
 }
 
-/** Drops one, unless it is none any more. It waits for older transactions as a rebuild does: for long, rather another one first. */
+/** Drops one, unless it is none any more. It waits for whoever has a lock on the table: for long, rather another one first. */
 export async function dropLeftover(session: Session, oid: number, oldTransaction = 60): Promise<void | Postponed> {
   const leftover = (await leftoversOf(session)).find((one) => one.oid === oid);
   if (!leftover) return undefined;
-  const holder = await waitedFor(session, leftover.tableOid, oldTransaction);
+  const holder = await waitedFor(session, leftover.tableOid, oldTransaction, false);
   if (holder) return { postponed: `Dropping ${leftover.name} waits for ${holder} to end` };
   return drop(session, leftover);
 }
