@@ -10,6 +10,7 @@ import { handler as analyseTables } from './database/analyse-tables.step.ts';
 import { handler as rebuildIndexes } from './database/rebuild-indexes.step.ts';
 import { handler as refreshStatistics } from './database/refresh-statistics.step.ts';
 import { handler as reindexBloated } from './database/reindex-bloated.step.ts';
+import { handler as rewriteTables } from './database/rewrite-tables.step.ts';
 import { handler as vacuumTables } from './database/vacuum-tables.step.ts';
 import { handler as readDatabaseHourly } from './metrics/read-database-hourly.step.ts';
 import { handler as readDatabase } from './metrics/read-database.step.ts';
@@ -46,6 +47,7 @@ export const steps = {
   'database/rebuild-indexes': rebuildIndexes,
   'database/refresh-statistics': refreshStatistics,
   'database/reindex-bloated': reindexBloated,
+  'database/rewrite-tables': rewriteTables,
   'database/vacuum-tables': vacuumTables,
   'metrics/read-database': readDatabase,
   'metrics/read-database-hourly': readDatabaseHourly,

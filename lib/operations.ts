@@ -26,8 +26,10 @@ export const operations = {
     ],
   },
   index_rebuild: {
-    comment: 'Rebuilds every bloated index, the small ones too, then refreshes all statistics (D11, D13).',
+    comment:
+      'Rewrites the table that wastes most, rebuilds every bloated index, then refreshes all statistics (D10, D11, D13).',
     steps: [
+      { step: 'database/rewrite-tables', per: 'database' },
       { step: 'database/rebuild-indexes', per: 'database' },
       { step: 'database/refresh-statistics', per: 'database' },
     ],

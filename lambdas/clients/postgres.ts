@@ -10,6 +10,7 @@ import { dropLeftover } from './postgres/leftovers.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
 import { type Rebuilt, reindex, type ReindexOptions } from './postgres/reindex.ts';
+import { dropRepackLeftover, measureWaste, repackConcurrently, tableBytes } from './postgres/repack.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
@@ -43,6 +44,14 @@ export interface Postgres {
    * @throws StepError as `vacuum` does.
    */
   analyse(oid: number, options: { only: boolean }): Promise<Change>;
+  /** Bytes of a table with its indexes and toast table. */
+  tableBytes(oid: number): Promise<number>;
+  /** Bytes of a table and its toast table, and how many of them are free or dead; undefined where it cannot be measured. */
+  measureWaste(oid: number): Promise<{ bytes: number; waste: number } | undefined>;
+  /** 19 and later: rewrites the table while it is read and written. */
+  repackConcurrently(oid: number): Promise<void>;
+  /** @throws StepError `Refused` while a pg_repack is at work, naming it. */
+  dropRepackLeftover(table: number): Promise<void>;
   /**
    * Copies rows in one snapshot to `store`, with what the server counts of them there (D3, D7, D9).
    * @throws what `store` threw; StepError `Refused` where row-level security would show our role only a part of the rows
@@ -78,6 +87,10 @@ export const postgres: Client<Postgres> = {
         reindex: (oid, options) => reindex(session, oid, options),
         dropLeftover: (oid) => dropLeftover(session, oid),
         analyse: (oid, options) => analyse(session, oid, options),
+        tableBytes: (oid) => tableBytes(session, oid),
+        measureWaste: (oid) => measureWaste(session, oid),
+        repackConcurrently: (oid) => repackConcurrently(session, oid),
+        dropRepackLeftover: (table) => dropRepackLeftover(session, table),
         copyRows: (source, store) => copyRows(session, source, store),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),
@@ -118,7 +131,8 @@ async function refuseOthers(session: Session, { target }: Opening, known: string
   return is.identifier;
 }
 
-async function readSecret(id: string): Promise<string> {
+/** The text of a secret by its ARN. @throws StepError `InvalidInput` where it is not there or not for us. */
+export async function readSecret(id: string): Promise<string> {
   const { SecretsManagerClient, GetSecretValueCommand } = await import('./sdk/secrets.ts');
   const client = new SecretsManagerClient();
   try {

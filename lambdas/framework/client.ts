@@ -4,6 +4,7 @@ import type { Deadline } from './deadline.ts';
 export type Capability =
   | 'postgres'
   | 'baselines'
+  | 'opsHost'
   | 'lease'
   | 'executions'
   | 'notices'

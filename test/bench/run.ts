@@ -6,6 +6,7 @@ import { checkout } from '../../local/bare/cache.mjs';
 import { bundleRows } from './bundles.ts';
 import { calendarRows } from './calendar.ts';
 import { frameRows } from './frame.ts';
+import { reindexRows } from './reindex.ts';
 import { startRows } from './start.ts';
 import { synthRows } from './synth.ts';
 import { aligned, tableOf, type Row } from './table.ts';
@@ -28,6 +29,7 @@ for (const [part, measure] of Object.entries({
   bundles: bundleRows,
   'the framework': frameRows,
   'the calendar': calendarRows,
+  'rebuilding indexes': reindexRows,
 })) {
   console.error(`Measuring ${part} ...`);
   rows.push(...(await measure()));

@@ -9,6 +9,7 @@ import { readLeftovers } from './survey/leftovers.ts';
 import { readPartitions } from './survey/partitions.ts';
 import type { Reading } from './survey/reading.ts';
 import { readReplication } from './survey/replication.ts';
+import { readRewriting } from './survey/rewriting.ts';
 import { readRunning } from './survey/running.ts';
 import { readSequences } from './survey/sequences.ts';
 import { readServer, type ServerFacts } from './survey/server.ts';
@@ -29,6 +30,7 @@ const readers = {
   leftovers: readLeftovers,
   partitions: readPartitions,
   replication: readReplication,
+  rewriting: readRewriting,
   running: readRunning,
   sequences: readSequences,
   settings: readSettings,
