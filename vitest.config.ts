@@ -17,9 +17,10 @@ export default defineConfig({
     projects: [
       part('unit', ['test/**/*.test.ts'], {
         globalSetup: ['test/support/clusters.ts'],
-        exclude: [longer, 'test/end-to-end/**', 'test/local/**'],
+        exclude: [longer, 'test/end-to-end/**', 'test/local/**', 'test/hosts/**'],
       }),
       part('local', ['test/local/**/*.test.ts']),
+      part('hosts', ['test/hosts/**/*.test.ts']),
       part('end-to-end', ['test/end-to-end/**/*.test.ts'], { testTimeout: 180_000 }),
       part('longer', [longer], { exclude: [], testTimeout: 600_000 }),
     ],

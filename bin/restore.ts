@@ -17,7 +17,7 @@ async function main(args: string[]): Promise<void> {
   const { manifest: key, into } = read(args);
   const deadline = new Deadline(new Date(Date.now() + 15 * 60_000));
   const { signal } = new AbortController();
-  await using store = await archives.open({ step: 'restore', tag: 'hand', deadline, signal });
+  await using store = await archives.open({ step: 'restore', tag: 'hand', deadline, signal, tell: console.error });
   const manifest = await store.manifest(key);
   const connection = await findConnection(undefined, async () => '');
   const lines = await store.read(manifest.stored.key);

@@ -7,7 +7,7 @@ import { StepError } from '../lambdas/framework/errors.ts';
 import type { ItemItem } from '../lambdas/framework/record-items.ts';
 import { Result } from '../lambdas/framework/result.ts';
 import type { Run } from '../lambdas/framework/run.ts';
-import type { Context, StepSpec } from '../lambdas/framework/step.ts';
+import { type Context, earlierWork, type StepSpec } from '../lambdas/framework/step.ts';
 import { wrongInput } from '../lambdas/framework/wrong-input.ts';
 import { steps, type StepName } from '../lambdas/registry.ts';
 
@@ -41,7 +41,11 @@ async function main(args: string[]): Promise<number> {
     await using open = new AsyncDisposableStack();
     const clients: Record<string, unknown> = {};
     for (const [key, client] of Object.entries(spec.uses))
-      clients[key] = open.use(await client.open({ step: name, tag: run.tag, target, deadline, signal }));
+      clients[key] = open.use(
+        await client.open({ step: name, tag: run.tag, target, deadline, signal, tell: console.error }),
+      );
+    const wait = await earlierWork(spec.uses, clients);
+    if (wait) throw new StepError('Refused', wait);
     // Copied by their descriptions: what is refused by hand is refused when a step reaches for it.
     const all = Object.defineProperties(
       clients,

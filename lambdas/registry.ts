@@ -2,14 +2,21 @@ import { handler as automationIsSound } from './checks/automation-is-sound.step.
 import { handler as backupIsFresh } from './checks/backup-is-fresh.step.ts';
 import { handler as listChangeRequests } from './checks/change-requests.step.ts';
 import { handler as dependenciesAnswer } from './checks/dependencies-answer.step.ts';
+import { handler as hostsAreHealthy } from './checks/hosts-are-healthy.step.ts';
 import { handler as monitoringWorks } from './checks/monitoring-works.step.ts';
 import { handler as noticesArrive } from './checks/notices-arrive.step.ts';
 import { handler as snapshotWasMade } from './checks/snapshot-was-made.step.ts';
 import { handler as someoneIsOnCall } from './checks/someone-is-on-call.step.ts';
+import { handler as advanceSequences } from './database/advance-sequences.step.ts';
 import { handler as analyseTables } from './database/analyse-tables.step.ts';
+import { handler as archiveLogTables } from './database/archive-log-tables.step.ts';
+import { handler as archiveOldData } from './database/archive-old-data.step.ts';
+import { handler as createPartitions } from './database/create-partitions.step.ts';
+import { handler as deleteOrphans } from './database/delete-orphans.step.ts';
 import { handler as rebuildIndexes } from './database/rebuild-indexes.step.ts';
 import { handler as refreshStatistics } from './database/refresh-statistics.step.ts';
 import { handler as reindexBloated } from './database/reindex-bloated.step.ts';
+import { handler as retirePartitions } from './database/retire-partitions.step.ts';
 import { handler as rewriteTables } from './database/rewrite-tables.step.ts';
 import { handler as vacuumTables } from './database/vacuum-tables.step.ts';
 import { handler as readDatabaseHourly } from './metrics/read-database-hourly.step.ts';
@@ -20,6 +27,7 @@ import { handler as rollUpWeeks } from './metrics/roll-up-weeks.step.ts';
 import { handler as writeReport } from './reports/write-report.step.ts';
 import { handler as undoAws } from './undo/aws.step.ts';
 import { handler as undoDatabase } from './undo/database.step.ts';
+import { handler as undoHosts } from './undo/hosts.step.ts';
 import { handler as announceEnd } from './windows/announce-end.step.ts';
 import { handler as announceStart } from './windows/announce-start.step.ts';
 import { handler as askFreeze } from './windows/ask-freeze.step.ts';
@@ -39,14 +47,21 @@ export const steps = {
   'checks/backup-is-fresh': backupIsFresh,
   'checks/change-requests': listChangeRequests,
   'checks/dependencies-answer': dependenciesAnswer,
+  'checks/hosts-are-healthy': hostsAreHealthy,
   'checks/monitoring-works': monitoringWorks,
   'checks/notices-arrive': noticesArrive,
   'checks/snapshot-was-made': snapshotWasMade,
   'checks/someone-is-on-call': someoneIsOnCall,
+  'database/advance-sequences': advanceSequences,
   'database/analyse-tables': analyseTables,
+  'database/archive-log-tables': archiveLogTables,
+  'database/archive-old-data': archiveOldData,
+  'database/create-partitions': createPartitions,
+  'database/delete-orphans': deleteOrphans,
   'database/rebuild-indexes': rebuildIndexes,
   'database/refresh-statistics': refreshStatistics,
   'database/reindex-bloated': reindexBloated,
+  'database/retire-partitions': retirePartitions,
   'database/rewrite-tables': rewriteTables,
   'database/vacuum-tables': vacuumTables,
   'metrics/read-database': readDatabase,
@@ -57,6 +72,7 @@ export const steps = {
   'reports/write-report': writeReport,
   'undo/aws': undoAws,
   'undo/database': undoDatabase,
+  'undo/hosts': undoHosts,
   'windows/announce-end': announceEnd,
   'windows/announce-start': announceStart,
   'windows/ask-freeze': askFreeze,

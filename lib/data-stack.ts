@@ -13,6 +13,7 @@ import {
 import { Duration } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { Configuration } from './config/load.ts';
+import { HostPolicy } from './constructs/host-policy.ts';
 import { namesOf } from './names.ts';
 
 /** What must outlive a deployment: key, run table, reports, archives. Production's is retained and protected; the others' is deleted. */
@@ -92,5 +93,6 @@ export class DataStack extends Stack {
         },
       ],
     });
+    if (configuration.targets.hosts.length) new HostPolicy(this, 'Hosts', { names, key: this.key });
   }
 }

@@ -57,21 +57,28 @@ const useKey = (key: IKey) =>
 
 /** Each capability in one place. The compiler asks for a line when one is added. */
 export const grants: Record<Capability, (platform: Platform) => Grant> = {
-  postgres: ({ configuration: { targets } }) => ({
-    statements: targets.databases.length
-      ? [
-          allow(
-            ['secretsmanager:GetSecretValue'],
-            targets.databases.map(({ secretArn }) => secretArn),
-          ),
-        ]
-      : [],
+  postgres: ({ configuration: { targets, region, account } }) => ({
+    statements: [
+      ...(targets.databases.length
+        ? [
+            allow(
+              ['secretsmanager:GetSecretValue'],
+              targets.databases.map(({ secretArn }) => secretArn),
+            ),
+          ]
+        : []),
+      ...targets.databases.flatMap(({ iam }) =>
+        iam
+          ? [allow(['rds-db:connect'], [`arn:aws:rds-db:${region}:${account}:dbuser:${iam.resourceId}/${iam.user}`])]
+          : [],
+      ),
+    ],
     environment: {
       DATABASES: JSON.stringify(
         Object.fromEntries(
-          targets.databases.map(({ name, secretArn, systemIdentifier }) => [
+          targets.databases.map(({ name, secretArn, systemIdentifier, iam }) => [
             name,
-            { secret: secretArn, ...(systemIdentifier && { systemIdentifier }) },
+            { secret: secretArn, ...(systemIdentifier && { systemIdentifier }), ...(iam && { iamUser: iam.user }) },
           ]),
         ),
       ),
@@ -220,8 +227,40 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
   // Reading a metric takes no resource.
   cloudwatch: () => ({ statements: [allow(['cloudwatch:GetMetricStatistics'], ['*'])], services: ['monitoring'] }),
 
+  // Our documents, on hosts that carry the tag of a configured group; the other actions take no resource.
+  hosts: ({ configuration, names, documents }) => ({
+    statements: configuration.targets.hosts.length
+      ? [
+          allow(
+            ['ssm:SendCommand'],
+            documents.map(({ name }) => names.documentArn(name)),
+          ),
+          ...configuration.targets.hosts.map(({ tag }) =>
+            allow(['ssm:SendCommand'], hostArns(configuration), {
+              StringEquals: { [`ssm:resourceTag/${tag.key}`]: tag.value },
+            }),
+          ),
+          allow(
+            ['ssm:ListCommands', 'ssm:ListCommandInvocations', 'ssm:GetCommandInvocation', 'ssm:CancelCommand'],
+            ['*'],
+          ),
+        ]
+      : [],
+    environment: {
+      HOSTS: JSON.stringify(Object.fromEntries(configuration.targets.hosts.map(({ name, tag }) => [name, tag]))),
+      HOST_DOCUMENTS: names.document(''),
+    },
+    services: ['ssm'],
+  }),
+
   internet: () => ({ statements: [], services: [] }),
 };
+
+/** Hosts of EC2 and others that Systems Manager manages: which of them are meant says a condition on their tags. */
+export const hostArns = ({ region, account }: Pick<Configuration, 'region' | 'account'>) => [
+  `arn:aws:ec2:${region}:${account}:instance/*`,
+  `arn:aws:ssm:${region}:${account}:managed-instance/*`,
+];
 
 type Snapshotting = Pick<Configuration, 'environment' | 'region' | 'account' | 'snapshots'>;
 

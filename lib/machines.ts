@@ -220,7 +220,7 @@ export function entriesOf(
 
 /** What the configuration says for a step: its own settings, and for the checks what stands elsewhere in the file or is deployed. */
 function settingsOf(step: StepName, configuration: Configuration, names: Names, deployed?: Deployed): unknown {
-  const { steps: settings, thresholds, roster, dependencies, snapshots, metrics, record } = configuration;
+  const { steps: settings, thresholds, roster, dependencies, snapshots, metrics, record, targets } = configuration;
   const own = (settings[step] ?? {}) as Record<string, unknown>;
   switch (step) {
     case 'checks/backup-is-fresh':
@@ -229,6 +229,8 @@ function settingsOf(step: StepName, configuration: Configuration, names: Names, 
       return { roster, ...own };
     case 'checks/dependencies-answer':
       return { dependencies, ...own };
+    case 'checks/hosts-are-healthy':
+      return { groups: targets.hosts.map(({ name, services }) => ({ name, services })), ...own };
     case 'checks/automation-is-sound':
       return { [asDeployed]: deployed, ...own };
     case 'checks/monitoring-works':

@@ -1,7 +1,7 @@
 import { Validations, type App } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import type { Configuration } from './config/load.ts';
-import { snapshotArns } from './grants.ts';
+import { hostArns, snapshotArns } from './grants.ts';
 import { namesOf } from './names.ts';
 import { operations } from './operations.ts';
 
@@ -14,7 +14,7 @@ export function check(app: App, configurations: Configuration[]): void {
 
   wildcard(
     '*',
-    'X-Ray, the delivery of logs, the network interfaces of functions, lists of EC2, of alarms and of OpsItems, metrics, and the validation of a definition take no resource in their permissions.',
+    'X-Ray, the delivery of logs, commands that were sent to hosts, the network interfaces of functions, lists of EC2, of alarms and of OpsItems, metrics, and the validation of a definition take no resource in their permissions.',
   );
   validations.acknowledge({
     id: 'AwsSolutions::AwsSolutions-SQS3',
@@ -31,6 +31,7 @@ export function check(app: App, configurations: Configuration[]): void {
     wildcard(names.muteRulesArn, "A mute rule carries its run's tag; only rules of this environment are meant.");
     for (const arn of [names.machinesArn, names.functionsArn])
       wildcard(arn, 'The checklist looks at every part of this environment, and by these rights at nothing else.');
+    for (const arn of hostArns(configuration)) wildcard(arn, 'Which hosts these are says a condition on their tags.');
     const { volumes, volumeSnapshots, databaseSnapshots, everyDatabase } = snapshotArns(configuration);
     for (const arn of [volumes, volumeSnapshots])
       wildcard(arn, 'Which volumes and snapshots these are says a condition on their tags.');
@@ -39,6 +40,10 @@ export function check(app: App, configurations: Configuration[]): void {
     for (const arn of everyDatabase)
       wildcard(arn, 'RDS lists snapshots only to whom it may list them all; nothing is changed.');
     wildcard(names.reportsArn, 'A report carries its run in its key; only objects below reports/ are meant.');
+    wildcard(
+      names.hostLogsArn.replace(/\$\{(.*)\}/, '<$1>'),
+      'A host archives under names it makes; only its own prefix is meant.',
+    );
     wildcard(names.archivesArn, 'An archive carries its table in its key; only objects below tables/ are meant.');
     wildcard(
       `arn:aws:s3:::${name}/${prefix}*`,

@@ -15,6 +15,9 @@ export function namesOf({ environment, account, region }: Pick<Configuration, 'e
     tableArn: `arn:aws:dynamodb:${region}:${account}:table/${prefix}-runs`,
     archivesBucket: `${prefix}-archives-${account}-${region}`,
     /** Every object in it, and nothing else lies there. */
+    /** What a host archives lies below a prefix of its own; AWS fills in who it is. */
+    hostLogsArn: `arn:aws:s3:::${prefix}-archives-${account}-${region}/logs/v1/host=\${aws:userid}/*`,
+    hostPolicy: `${prefix}-hosts`,
     archivesArn: `arn:aws:s3:::${prefix}-archives-${account}-${region}/tables/*`,
     reportsBucket: `${prefix}-reports-${account}-${region}`,
     machineArn,

@@ -15,23 +15,32 @@ interface Operation {
 /** Every operation there is, under the runbook's own name. A new one is a line here and a line in config/windows.yaml. */
 export const operations = {
   database_care: {
-    comment: 'Keeps statistics fresh from day to day (D1).',
-    steps: [{ step: 'database/analyse-tables', per: 'database' }],
+    comment: 'Creates the partitions ahead, keeps statistics fresh, archives old log rows (D9, D1, D3).',
+    steps: [
+      { step: 'database/create-partitions', per: 'database' },
+      { step: 'database/analyse-tables', per: 'database' },
+      { step: 'database/archive-log-tables', per: 'database' },
+    ],
   },
   database_optimization: {
-    comment: 'Vacuums and analyses the tables that need it, then rebuilds the bloated indexes, worst first (D5, D6).',
+    comment:
+      'Vacuums the tables that need it, worst first, rebuilds bloated indexes, moves sequences past their columns, removes orphans, retires old partitions (D5, D6, D15, D7, D9).',
     steps: [
       { step: 'database/vacuum-tables', per: 'database' },
       { step: 'database/reindex-bloated', per: 'database' },
+      { step: 'database/advance-sequences', per: 'database' },
+      { step: 'database/delete-orphans', per: 'database' },
+      { step: 'database/retire-partitions', per: 'database' },
     ],
   },
   index_rebuild: {
     comment:
-      'Rewrites the table that wastes most, rebuilds every bloated index, then refreshes all statistics (D10, D11, D13).',
+      'Rewrites the table that wastes most, rebuilds every bloated index, refreshes all statistics, archives old data (D10, D11, D13, D14).',
     steps: [
       { step: 'database/rewrite-tables', per: 'database' },
       { step: 'database/rebuild-indexes', per: 'database' },
       { step: 'database/refresh-statistics', per: 'database' },
+      { step: 'database/archive-old-data', per: 'database' },
     ],
   },
   metric_aggregation: {
@@ -60,10 +69,12 @@ export const checklist: Check[] = [
   { step: 'checks/monitoring-works', blocker: true },
   { step: 'checks/notices-arrive', blocker: false },
   { step: 'checks/snapshot-was-made', blocker: true },
+  { step: 'checks/hosts-are-healthy', blocker: true },
 ];
 
 /** What closing a run takes back, split by capability. `optional`: nothing is left behind where the system is out of reach. */
 export const undoing: (PlannedStep & { optional: boolean })[] = [
   { step: 'undo/database', per: 'database', optional: true },
+  { step: 'undo/hosts', optional: false },
   { step: 'undo/aws', optional: false },
 ];

@@ -3,6 +3,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { checkout } from '../local/bare/cache.mjs';
+import { hostsAreThere, whyNoHosts } from '../local/bare/hosts.mjs';
 import { processesOf } from './support/processes.ts';
 
 /** `npm test`, or with --full what takes longer: runs its parts one after the other, says how long each took, and counts. */
@@ -90,12 +91,25 @@ const nothingLeft: Part = {
   },
 };
 
+/** What wants Linux hosts that are booted: where none can be, a sentence says so, and where they must be it is a failure. */
+const onHosts: Part = {
+  name: 'Linux hosts',
+  async run() {
+    const why = whyNoHosts() ?? (hostsAreThere() ? undefined : 'They are not prepared, see above.');
+    if (!why) return suite('', 'hosts', '--no-file-parallelism').run();
+    const required = process.env['HOSTS_REQUIRED'] === 'yes';
+    console.log(`Nothing is tested on Linux hosts${required ? ', which it must be' : ''}: ${why}`);
+    return { passed: 0, failed: required ? 1 : 0 };
+  },
+};
+
 const short: Part[] = [
   command('types', 'tsc'),
   command('style', 'prettier', '--check', '--log-level', 'warn', '.'),
   command('lint', 'eslint', '.'),
   suite('rules, steps, machines and stacks', 'unit'),
   suite('the emulator and the databases of one machine', 'local'),
+  onHosts,
   // Each file deploys a system of its own; side by side they would compete for the processors that their deadlines are made for.
   suite('end to end', 'end-to-end', '--no-file-parallelism'),
 ];

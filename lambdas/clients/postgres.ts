@@ -7,10 +7,50 @@ import { analyse } from './postgres/analyse.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
 import { type LeafPages, measureIndex } from './postgres/leaf-pages.ts';
 import { dropLeftover } from './postgres/leftovers.ts';
-import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
-import { copyRows, type RowSource } from './postgres/copied-rows.ts';
 import { type Rebuilt, reindex, type ReindexOptions } from './postgres/reindex.ts';
 import { dropRepackLeftover, measureWaste, repackConcurrently, tableBytes } from './postgres/repack.ts';
+import {
+  createPartition,
+  detachPartition,
+  dropArchived,
+  finalizeDetach,
+  type NewPartition,
+  quarantineTable,
+} from './postgres/partition-acts.ts';
+import {
+  type CalendarTable,
+  calendarTables,
+  type Mark,
+  ownRetention,
+  type OwnRetention,
+  rowsInDefault,
+} from './postgres/partitions.ts';
+import {
+  copyOldRows,
+  deleteOldRows,
+  oldRows,
+  type OldRowsFacts,
+  type OldRowsTable,
+  type RowKey,
+} from './postgres/old-rows.ts';
+import { readSecret, signedIn } from './postgres/credentials.ts';
+import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
+import { copyRows, type RowSource } from './postgres/copied-rows.ts';
+import {
+  copyOrphans,
+  type CopiedPart,
+  type CopyOptions,
+  countOrphans,
+  type Deleted,
+  deleteOrphans,
+  type OrphanCounts,
+  type OrphanKey,
+  relationFacts,
+  type RelationFacts,
+  type RelationNames,
+} from './postgres/orphans.ts';
+import type { Relation } from './postgres/orphan-statements.ts';
+import { advance, sequences, type SequenceState } from './postgres/sequences.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
@@ -52,6 +92,13 @@ export interface Postgres {
   repackConcurrently(oid: number): Promise<void>;
   /** @throws StepError `Refused` while a pg_repack is at work, naming it. */
   dropRepackLeftover(table: number): Promise<void>;
+  /** Every sequence that a column takes numbers from, and how far both are. */
+  sequences(): Promise<SequenceState[]>;
+  /**
+   * Moves the sequence with this oid past its columns' values, never back; tells how far it was `behind`.
+   * @throws StepError `Refused` without the right to, or when the lock was not to be had.
+   */
+  advance(oid: number): Promise<Change>;
   /**
    * Copies rows in one snapshot to `store`, with what the server counts of them there (D3, D7, D9).
    * @throws what `store` threw; StepError `Refused` where row-level security would show our role only a part of the rows
@@ -60,6 +107,41 @@ export interface Postgres {
     source: RowSource,
     store: (lines: Readable) => Promise<Receipt>,
   ): Promise<{ copied: CopiedRows; stored: Receipt }>;
+  /** Tables whose partitions follow a calendar, each as it is in its zone (D9). */
+  calendarTables(wanted: readonly { table: string; zone: string }[]): Promise<CalendarTable[]>;
+  /** Rows of the default partition that belong into a range; no more than `most` and one are counted. */
+  rowsInDefault(table: CalendarTable, range: { from: string; to: string }, most: number): Promise<number>;
+  /** What the database's own settings say of how long its audit log is kept. */
+  ownRetention(): Promise<OwnRetention[]>;
+  /** Makes and attaches a partition, with the rows of its range; answers how many came out of the default partition. */
+  createPartition(table: CalendarTable, partition: NewPartition): Promise<number>;
+  finalizeDetach(oid: number): Promise<void>;
+  /** Out of its parent and into quarantine, where only maintenance has a right. */
+  detachPartition(oid: number, mark: Mark): Promise<void>;
+  quarantineTable(oid: number, mark: Mark): Promise<void>;
+  /** Drops a table in quarantine that under lock still is what was archived. @throws StepError `Refused` otherwise */
+  dropArchived(oid: number, archived: { rows: number; contentHash: string }): Promise<void>;
+  /** How many rows of a table are older than so many days, and what has to be known before they go (D3, D14). */
+  oldRows(wanted: { table: string; column: string; days: number }): Promise<OldRowsFacts>;
+  /** The first of them by their key, copied to `store` in the snapshot in which they were found. */
+  copyOldRows(
+    table: OldRowsTable,
+    most: number,
+    store: (lines: Readable) => Promise<Receipt>,
+  ): Promise<{ keys: RowKey[]; copied: CopiedRows; stored: Receipt }>;
+  /** Deletes rows that still are what was archived; answers how many went. */
+  deleteOldRows(table: OldRowsTable, keys: readonly RowKey[]): Promise<number>;
+  /** What has to be known of a relation before a row of it is called an orphan (D7). */
+  relationFacts(names: RelationNames): Promise<RelationFacts>;
+  countOrphans(relation: Relation, minAgeDays: number): Promise<OrphanCounts>;
+  /** Finds orphans once and copies them in parts, in one snapshot; `before` is its cut, for deleting. */
+  copyOrphans(
+    relation: Relation,
+    options: CopyOptions,
+    store: (lines: Readable, part: number) => Promise<Receipt>,
+  ): Promise<{ keys: OrphanKey[]; parts: CopiedPart[]; before: string }>;
+  /** Deletes those that are as they were found, in batches. */
+  deleteOrphans(relation: Relation, before: string, keys: OrphanKey[]): Promise<Deleted>;
   /** An earlier call of this step that is still at work here, in words. Every step is asked for it before it runs (D19). */
   predecessor(): Promise<string | undefined>;
   /** Ends what a run left at work here; for closing it. */
@@ -74,7 +156,7 @@ export const postgres: Client<Postgres> = {
   needs: 'postgres',
   earlier: (db) => db.predecessor(),
   async open(opening) {
-    const connection = await findConnection(opening.target, readSecret);
+    const connection = await signedIn(await findConnection(opening.target, readSecret));
     const session = await Session.open(connection, opening);
     try {
       const systemIdentifier = await refuseOthers(session, opening, connection.systemIdentifier);
@@ -91,7 +173,24 @@ export const postgres: Client<Postgres> = {
         measureWaste: (oid) => measureWaste(session, oid),
         repackConcurrently: (oid) => repackConcurrently(session, oid),
         dropRepackLeftover: (table) => dropRepackLeftover(session, table),
+        sequences: () => sequences(session),
+        advance: (oid) => advance(session, oid),
         copyRows: (source, store) => copyRows(session, source, store),
+        calendarTables: (wanted) => calendarTables(session, wanted),
+        rowsInDefault: (table, range, most) => rowsInDefault(session, table, range, most),
+        ownRetention: () => ownRetention(session),
+        createPartition: (table, partition) => createPartition(session, table, partition),
+        finalizeDetach: (oid) => finalizeDetach(session, oid),
+        detachPartition: (oid, mark) => detachPartition(session, oid, mark),
+        quarantineTable: (oid, mark) => quarantineTable(session, oid, mark),
+        dropArchived: (oid, archived) => dropArchived(session, oid, archived),
+        oldRows: (wanted) => oldRows(session, wanted),
+        copyOldRows: (table, most, store) => copyOldRows(session, table, most, store),
+        deleteOldRows: (table, keys) => deleteOldRows(session, table, keys),
+        relationFacts: (names) => relationFacts(session, names),
+        countOrphans: (relation, minAgeDays) => countOrphans(session, relation, minAgeDays),
+        copyOrphans: (relation, options, store) => copyOrphans(session, relation, options, store),
+        deleteOrphans: (relation, before, keys) => deleteOrphans(session, relation, before, keys),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),
         [Symbol.asyncDispose]: () => session.close(),
@@ -106,7 +205,8 @@ export const postgres: Client<Postgres> = {
 /** D23: a replica, a read-only server, or another server than the known one was named by mistake. */
 async function refuseOthers(session: Session, { target }: Opening, known: string | undefined): Promise<string> {
   const [is] = await session.ask<{ replica: boolean; read_only: boolean; identifier: string }>(
-    `SELECT pg_is_in_recovery() AS replica, current_setting('transaction_read_only')::boolean AS read_only,
+    `SELECT pg_is_in_recovery() AS replica,
+       (SELECT s.reset_val::boolean FROM pg_settings AS s WHERE s.name = 'default_transaction_read_only') AS read_only,
        (SELECT system_identifier::text FROM pg_control_system()) AS identifier`,
   );
   const named = target ? `The server of "${target}"` : 'The server of DATABASE_URL';
@@ -129,29 +229,4 @@ async function refuseOthers(session: Session, { target }: Opening, known: string
     );
   }
   return is.identifier;
-}
-
-/** The text of a secret by its ARN. @throws StepError `InvalidInput` where it is not there or not for us. */
-export async function readSecret(id: string): Promise<string> {
-  const { SecretsManagerClient, GetSecretValueCommand } = await import('./sdk/secrets.ts');
-  const client = new SecretsManagerClient();
-  try {
-    const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: id }));
-    return SecretString ?? '';
-  } catch (error) {
-    const name = error instanceof Error ? error.name : String(error);
-    const lasting = [
-      'ResourceNotFoundException',
-      'AccessDeniedException',
-      'InvalidRequestException',
-      'DecryptionFailure',
-    ];
-    throw new StepError(
-      lasting.includes(name) ? 'InvalidInput' : 'Retryable',
-      `The secret ${id} cannot be read: ${name}.`,
-      { cause: error },
-    );
-  } finally {
-    client.destroy();
-  }
 }

@@ -1,4 +1,5 @@
 import type { Deadline } from './deadline.ts';
+import type { Brake, Finding } from './result.ts';
 
 /** What a step can reach. lib/grants.ts says what each means in AWS: permissions, network, environment variables. */
 export type Capability =
@@ -22,7 +23,11 @@ export type Capability =
   | 'feed'
   | 'series'
   | 'cloudwatch'
+  | 'hosts'
   | 'internet';
+
+/** What a client has to say beside its answers: a brake goes to the run's record, a finding to the step's. */
+export type Told = { brake: Brake } | { finding: Finding };
 
 /** What a client is told when a step opens it. */
 export interface Opening {
@@ -35,6 +40,7 @@ export interface Opening {
   deadline: Deadline;
   /** Aborted when the run is closing or the deadline has come: stop at the next safe point. */
   signal: AbortSignal;
+  tell(told: Told): void;
 }
 
 /** A way to an outside system. Its SDK is loaded inside `open`, so that synth loads none. */

@@ -1,5 +1,5 @@
 import type { Deadline } from './deadline.ts';
-import { StepError } from './errors.ts';
+import { Deferred, StepError } from './errors.ts';
 import { forecast } from './forecast.ts';
 import type { History } from './history.ts';
 import type { RecordOf } from './record.ts';
@@ -21,15 +21,18 @@ interface Surroundings {
   runDeadline: Deadline;
   signal: AbortSignal;
   dryRun: boolean;
+  /** The freeze that began during the run, where one did: it is asked before each item. */
+  frozen?: () => string | null | undefined;
   /** The step's least minutes: the forecast of an item that has none of its own. */
   minutes: number;
   now?: () => Date;
 }
 
 /**
- * Nothing starts that does not fit, by the item's own history where it has one (W9).
- * An item done in this run is not done twice; one that failed in it is not tried again in it. `left` are those for which no time
- * was left or which were postponed (then the answer is to wait), each recorded with the reason; `failed` counts the whole run, the other numbers this call. Numbers of the result are
+ * Nothing starts that does not fit, by the item's own history where it has one (W9), and nothing once a freeze has begun (W11).
+ * What was given up for somebody else's sake goes last, once more in this call, and is left then. An item done in this run is not
+ * done twice; one that failed in it is not tried again in it. `left` are those for which no time was left or the moment was not
+ * good, and those postponed, for which the answer is to wait, each recorded with the reason; `failed` counts the whole run, the other numbers this call. Numbers of the result are
  * sums of before less after.
  */
 export function eachOf({
@@ -40,9 +43,14 @@ export function eachOf({
   signal,
   dryRun,
   minutes,
+  frozen = () => undefined,
   now = () => new Date(),
 }: Surroundings): Each {
-  return async (work, act, extra = {}) => {
+  return async <W extends Work>(
+    work: W[],
+    act: (work: W) => Promise<Change | Postponed>,
+    extra: Parameters<Each>[2] = {},
+  ) => {
     const [known, earlier] = await Promise.all([record.items(), history.read()]);
     const minutesOf = (w: Work) => forecast(earlier.get(w.item) ?? [], w.size) ?? w.minutes ?? minutes;
     const outcome = (item: string) => known.get(item)?.outcome;
@@ -69,14 +77,18 @@ export function eachOf({
       });
 
     let mayFitLater = 0;
-    for (const w of work) {
+    const again = new Set<W>();
+    const queue = [...work];
+    for (const w of queue) {
       if (outcome(w.item) === 'done' || outcome(w.item) === 'failed' || outcome(w.item) === 'would') continue;
       const startedAt = now().toISOString();
       const expected = minutesOf(w);
-      const why = whyNot(signal, deadline, expected);
+      const freeze = frozen();
+      const why = whyNot(signal, deadline, expected) ?? (freeze ? `frozen: ${freeze}` : undefined);
       if (why) {
         result.left += 1;
-        if (runDeadline.fits(expected)) mayFitLater += 1;
+        if (freeze) result.frozen = freeze;
+        else if (runDeadline.fits(expected)) mayFitLater += 1;
         await keep(w, startedAt, { outcome: 'left', reason: why });
         continue;
       }
@@ -94,6 +106,12 @@ export function eachOf({
           result.left += 1;
           if (runDeadline.fits(expected)) mayFitLater += 1;
           await keep(w, startedAt, { outcome: 'left', reason: `stopped: ${String(signal.reason)}` });
+        } else if (error instanceof Deferred && !again.has(w)) {
+          again.add(w);
+          queue.push(w);
+        } else if (error instanceof Deferred) {
+          result.left += 1;
+          await keep(w, startedAt, { outcome: 'left', reason });
         } else if (error instanceof StepError && error.name === 'Retryable') {
           throw error;
         } else {

@@ -15,3 +15,13 @@ export class StepError extends Error {
     this.name = name;
   }
 }
+
+/**
+ * An item that was left for somebody else's sake, or because the moment is not good: `each` goes on with the others, and a later call or
+ * window takes it up. To everything else it is a `Retryable`.
+ */
+export class Deferred extends StepError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('Retryable', message, options);
+  }
+}

@@ -10,6 +10,10 @@ export const keys = {
     pk: `RUN#${id}`,
     sk: `ITEM#${step}#${target ?? ''}#${item}`,
   }),
+  brake: (id: string, step: string, target: string | undefined, at: string, nth: number): Key => ({
+    pk: `RUN#${id}`,
+    sk: `BRAKE#${step}#${target ?? ''}#${at}#${nth}`,
+  }),
   ledger: (id: string, kind: string, target: string): Key => ({ pk: `RUN#${id}`, sk: `LEDGER#${kind}#${target}` }),
   history: (environment: string, step: string, target: string | undefined, item: string): Key => ({
     pk: `HISTORY#${environment}#${step}#${target ?? ''}`,

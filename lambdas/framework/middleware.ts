@@ -2,13 +2,14 @@ import type { MiddlewareObj } from '@middy/core';
 import type { Context as Invocation } from 'aws-lambda';
 import type * as z from 'zod';
 import { openTable, type Table } from '../clients/table.ts';
+import type { TimedBrake } from './brakes.ts';
 import { beginCall, endCall, type Call } from './call.ts';
-import type { Clients } from './client.ts';
+import type { Clients, Told } from './client.ts';
 import { Deadline } from './deadline.ts';
 import { StepError } from './errors.ts';
 import { readRun } from './lease.ts';
 import { recordOf, type RecordOf } from './record.ts';
-import { Result } from './result.ts';
+import { type Finding, Result } from './result.ts';
 import type { Run } from './run.ts';
 import { logger } from './log.ts';
 import { wrongInput } from './wrong-input.ts';
@@ -24,6 +25,7 @@ export interface Gathered {
   stop: AbortController;
   timers: NodeJS.Timeout[];
   clients: Record<string, unknown>;
+  told: { brakes: TimedBrake[]; findings: Finding[]; writing: Promise<void>[] };
 }
 
 export type Middleware = MiddlewareObj<unknown, unknown, Error, Invocation, Partial<Gathered>>;
@@ -119,7 +121,7 @@ const margin = 10_000;
 /** How often a call asks whether its run is still in its state, milliseconds. */
 const pollEvery = 5_000;
 
-/** The earlier of the run's deadline and the invocation's end, and a signal that says when to stop. */
+/** The earlier of the run's deadline and the invocation's end, a signal that says when to stop, and whether a freeze has begun. */
 export const limited = (during?: Run['state']): Middleware => {
   const clear = ({ internal }: { internal: Partial<Gathered> }) => internal.timers?.forEach(clearTimeout);
   return {
@@ -134,6 +136,7 @@ export const limited = (during?: Run['state']): Middleware => {
       if (run && table && during) {
         const poll = async () => {
           const now = await readRun(table, run.id).catch(() => run);
+          run.frozen = now?.frozen;
           if (now?.state !== during) stop.abort(`the run is ${now?.state ?? 'gone'}`);
         };
         timers.push(setInterval(() => void poll(), pollEvery));
@@ -156,12 +159,21 @@ export const equipped = (uses: Clients): Middleware => {
       }
     }
     internal.clients = {};
+    await Promise.all(internal.told?.writing ?? []);
     if (errors.length) throw errors[0];
   };
   return {
     before: async ({ internal }) => {
-      const { deadline, stop, run, event } = internal as Gathered;
+      const { deadline, stop, run, event, record } = internal as Gathered;
       const clients: Record<string, unknown> = (internal.clients = {});
+      const told: Gathered['told'] = (internal.told = { brakes: [], findings: [], writing: [] });
+      const tell = (one: Told) => {
+        if ('finding' in one) return void told.findings.push(one.finding);
+        const brake = { ...one.brake, at: new Date().toISOString() };
+        // The work goes on; that a brake is not in the record must not end it.
+        const written = record?.putBrake(brake, told.brakes.push(brake)).catch(warn('a brake is not in the record'));
+        if (written) told.writing.push(written);
+      };
       for (const [name, client] of Object.entries(uses))
         clients[name] = await client.open({
           step: stepName(),
@@ -169,6 +181,7 @@ export const equipped = (uses: Clients): Middleware => {
           target: event.target,
           deadline,
           signal: stop.signal,
+          tell,
         });
     },
     after: close,

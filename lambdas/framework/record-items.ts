@@ -1,3 +1,4 @@
+import type { TimedBrake } from './brakes.ts';
 import type { Period, RunSummary } from '../clients/series.ts';
 import type { Change, Finding, Numbers } from './result.ts';
 import type { Run } from './run.ts';
@@ -19,6 +20,8 @@ export interface StepItem {
   /** Why it waits, or the error of its last call: `Name: message`. */
   wait?: string;
   error?: string;
+  /** The freeze for which what is left did not start. */
+  frozen?: string;
 }
 
 /** What the record keeps of one item of a step. */
@@ -35,6 +38,12 @@ export interface ItemItem {
   endedAt: string;
   before?: Change['before'];
   after?: Change['after'];
+}
+
+/** A brake on the work of a step, as it was recorded. */
+export interface BrakeItem extends TimedBrake {
+  step: string;
+  target?: string;
 }
 
 /** One change to the world, written before it was made. */
@@ -68,14 +77,16 @@ export interface RunRecord {
   run: Run;
   steps: StepItem[];
   items: ItemItem[];
+  brakes: BrakeItem[];
   ledger: LedgerItem[];
   notices: NoticeItem[];
   /** What was before: earlier runs of its window and numbers over time, where the report was written with them. */
   trends?: Trends;
 }
 
-/** Earlier runs of the same window, this one the last, and the days of each target, each in their order. */
+/** Earlier runs of the same window, this one the last, and the days and weeks of each target, each in their order. */
 export interface Trends {
   runs: RunSummary[];
   days: Period[];
+  weeks?: Period[];
 }

@@ -1,6 +1,7 @@
 import type { Table, Write } from '../clients/table.ts';
+import type { TimedBrake } from './brakes.ts';
 import { keys } from './keys.ts';
-import type { ItemItem, LedgerItem, NoticeItem, RunRecord, StepItem } from './record-items.ts';
+import type { BrakeItem, ItemItem, LedgerItem, NoticeItem, RunRecord, StepItem } from './record-items.ts';
 import type { Finding, Result } from './result.ts';
 import { readRun } from './lease.ts';
 import { StepError } from './errors.ts';
@@ -10,6 +11,8 @@ export interface RecordOf {
   /** This step's items so far in this run, by name. */
   items(): Promise<Map<string, ItemItem>>;
   putItem(item: Omit<ItemItem, 'step' | 'target'>): Promise<void>;
+  /** `nth`: of the call, as two may come in one millisecond. */
+  putBrake(brake: TimedBrake, nth: number): Promise<void>;
   started(at: Date): Promise<void>;
   ended(at: Date, result: Result): Promise<void>;
   failed(at: Date, error: Error): Promise<void>;
@@ -51,6 +54,11 @@ export function recordOf(
       await put({ ...keys.item(run, step, target, item.item), step, target, ...item });
     },
 
+    async putBrake(brake, nth) {
+      const item: BrakeItem = { step, target, ...brake };
+      await put({ ...keys.brake(run, step, target, brake.at, nth), ...item });
+    },
+
     async started(at) {
       const known = (await stepSoFar()) ?? first(at);
       await put({
@@ -89,8 +97,13 @@ export function recordOf(
   };
 }
 
-/** One call's answer added to what the earlier calls of the same step said. Findings repeat from call to call: each once. */
+/**
+ * One call's answer added to what the earlier calls of the same step said. Findings repeat from call to call: each once. A check asks
+ * how things are: its last answer stands.
+ */
 export function added(before: StepItem, result: Result): Omit<StepItem, 'startedAt' | 'step' | 'calls'> {
+  if (before.step.startsWith('checks/'))
+    return added({ ...before, step: '', done: 0, numbers: {}, findings: [] }, result);
   const numbers = { ...before.numbers };
   for (const [name, value] of Object.entries(result.numbers)) numbers[name] = (numbers[name] ?? 0) + value;
   const findings = new Map<string, Finding>();
@@ -103,6 +116,7 @@ export function added(before: StepItem, result: Result): Omit<StepItem, 'started
     numbers,
     findings: [...findings.values()].slice(0, 50),
     wait: result.wait,
+    frozen: result.frozen,
   };
 }
 
@@ -118,6 +132,7 @@ export async function readRecord(table: Table, id: string): Promise<RunRecord> {
     run,
     steps: of<StepItem>('STEP#').sort((a, b) => a.startedAt.localeCompare(b.startedAt)),
     items: of<ItemItem>('ITEM#').sort((a, b) => a.startedAt.localeCompare(b.startedAt)),
+    brakes: of<BrakeItem>('BRAKE#').sort((a, b) => a.at.localeCompare(b.at)),
     ledger: of<LedgerItem>('LEDGER#').sort((a, b) => a.seq - b.seq),
     notices: of<NoticeItem>('NOTICE#').sort((a, b) => a.at.localeCompare(b.at)),
   };

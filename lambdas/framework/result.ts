@@ -14,6 +14,17 @@ export const Finding = z.strictObject({
 });
 export type Finding = z.infer<typeof Finding>;
 
+/** A client slowed down, paused or cancelled our own work for the sake of others, or let it go again. D20. */
+export interface Brake {
+  /** What it saw: `standby lag`. */
+  signal: string;
+  /** What that was, in words. */
+  value: string;
+  action: 'slow' | 'pause' | 'cancel' | 'clear';
+  /** How long it was as it was before; for `cancel` how long somebody had waited. */
+  seconds: number;
+}
+
 /** What every step answers. Progress is `done` above zero or a smaller `left`; `left` above zero asks to be called again. */
 export const Result = z.strictObject({
   done: z.int().nonnegative(),
@@ -24,6 +35,8 @@ export const Result = z.strictObject({
   wait: z.string().optional(),
   /** What is left does not fit before the run's deadline: it goes on in the next window. */
   outOfTime: z.literal(true).optional(),
+  /** W11. The freeze for which what is left did not start: it goes on in the next window. */
+  frozen: z.string().optional(),
   findings: z.array(Finding).max(50).optional(),
 });
 export type Result = z.infer<typeof Result>;

@@ -81,6 +81,8 @@ export const Run = z.object({
   verdict: z
     .strictObject({ outcome: z.enum(['passed', 'blocked']), checks: z.array(CheckOutcome), at: z.string() })
     .optional(),
+  /** W11. The freeze that began since it opened, as windows/watch saw it last: no further item starts. Null where it has ended. */
+  frozen: z.string().nullish(),
   /** ARN of the close-run execution that closes it. */
   closer: z.string().optional(),
   closedAt: z.string().optional(),

@@ -1,6 +1,7 @@
 import middy from '@middy/core';
 import type { Context as Invocation } from 'aws-lambda';
 import * as z from 'zod';
+import { tallyOf } from './brakes.ts';
 import type { Clients, Opened } from './client.ts';
 import { Deadline } from './deadline.ts';
 import { eachOf, type Each } from './each.ts';
@@ -103,13 +104,15 @@ export function step<I extends z.ZodType, C extends Clients>(spec: StepSpec<I, C
         runDeadline: new Deadline(new Date(run.deadline)),
         signal: stop.signal,
         dryRun: run.dryRun,
+        frozen: () => run.frozen,
         minutes: spec.minutes,
       }),
       ledger: ledgerOf(table, run.id, stepName(), { dryRun: run.dryRun, operation, stop }),
       record,
       table,
     };
-    return Result.parse(await spec.run(input as z.output<I>, { ...(clients as Opened<C>), ...context }));
+    const result = await spec.run(input as z.output<I>, { ...(clients as Opened<C>), ...context });
+    return Result.parse(withTold(result, gathered.told));
   };
   const handler = wrap(
     [checked(event), opened(), fenced(during), recorded(), limited(during), equipped(spec.uses)],
@@ -136,12 +139,24 @@ export function standalone<I extends z.ZodType, C extends Clients, A extends z.Z
 }
 
 /** No step does twice at once what an earlier call of it has left at work outside (D19). */
-async function earlierWork(uses: Clients, opened: Record<string, unknown>): Promise<string | undefined> {
+export async function earlierWork(uses: Clients, opened: Record<string, unknown>): Promise<string | undefined> {
   for (const [name, client] of Object.entries(uses)) {
     const works = await client.earlier?.(opened[name]);
     if (works) return works;
   }
   return undefined;
+}
+
+const mostFindings = 50;
+
+/** What the clients said beside their answers: their findings, and how often and how long they braked the work. */
+function withTold(result: Result, { brakes, findings }: Gathered['told']): Result {
+  const all = [...findings, ...(result.findings ?? [])].slice(0, mostFindings);
+  return {
+    ...result,
+    numbers: { ...result.numbers, ...tallyOf(brakes, new Date()) },
+    ...(all.length > 0 && { findings: all }),
+  };
 }
 
 /** The backstop of middy's own time-out is off: the deadline stops the work, and closing waits for the call. */

@@ -37,6 +37,21 @@ const trends = `
   </div>
   <% } %>
   <% target.says.forEach((sentence) => { %><p class="quiet small"><%= sentence %></p><% }) %>
+  <% if (target.weeks) { %>
+  <details>
+    <summary>Week by week</summary>
+    <div class="scroll">
+    <table>
+      <thead><tr><th scope="col">Week</th><% target.weeks.names.forEach((name) => { %><th scope="col" class="number"><%= name %></th><% }) %></tr></thead>
+      <tbody>
+        <% target.weeks.rows.forEach((row) => { %>
+        <tr><th scope="row"><%= row.week %><% if (!row.complete) { %> <span class="quiet">not complete</span><% } %></th><% row.means.forEach((mean, i) => { %><td class="number" data-label="<%= target.weeks.names[i] %>"><% if (mean === undefined) { %><span class="none">–</span><% } else { %><%= mean %><% } %></td><% }) %></tr>
+        <% }) %>
+      </tbody>
+    </table>
+    </div>
+  </details>
+  <% } %>
   <% }) %>
   <% if (it.trends.targets.some(({ numbers }) => numbers.length)) { %>
   <p class="keys small"><span class="key mean">the day’s mean</span> <span class="key range">its smallest to largest</span> <span class="key open">a day that is not complete</span> <span class="key gap">not read</span></p>

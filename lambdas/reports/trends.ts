@@ -45,7 +45,14 @@ export interface TrendsView {
   runs: RunTrend[];
   /** Whether enough of the runs have a forecast to compare. */
   forecasts: boolean;
-  targets: { name: string; numbers: NumberTrend[]; says: string[] }[];
+  targets: { name: string; numbers: NumberTrend[]; says: string[]; weeks?: WeeksView }[];
+}
+
+/** The weeks of a target in a table, the latest first: what the pictures of days are too short for. */
+export interface WeeksView {
+  names: string[];
+  /** The mean of each of these numbers; undefined where it was not read. */
+  rows: { week: string; complete: boolean; means: (string | undefined)[] }[];
 }
 
 /** Fewer points are no trend. */
@@ -58,6 +65,7 @@ const order = [
   ...['oldestTransactionSeconds', 'xidAge', 'tempFileBytesPerHour', 'rows'],
 ];
 const numbersShown = 12;
+const columnsShown = 6;
 
 /** What was before this run: how the runs of its window went, and the numbers of each target; undefined where nothing is known. */
 export function trendsOf({ run, trends }: RunRecord): TrendsView | undefined {
@@ -67,7 +75,7 @@ export function trendsOf({ run, trends }: RunRecord): TrendsView | undefined {
     says: [...saidOfRuns(trends.runs, run.window), ...saidOfSamples(trends)],
     runs: runs.length >= enough ? runs : [],
     forecasts: runs.filter(({ ratio }) => ratio !== undefined).length >= enough,
-    targets: targetsOf(trends.days, run.openedAt.slice(0, 'yyyy-mm-dd'.length)),
+    targets: targetsOf(trends, run.openedAt.slice(0, 'yyyy-mm-dd'.length)),
   };
 }
 
@@ -135,7 +143,7 @@ function saidOfSamples({ runs, days }: Trends): string[] {
   ];
 }
 
-function targetsOf(days: Period[], today: string): TrendsView['targets'] {
+function targetsOf({ days, weeks = [] }: Trends, today: string): TrendsView['targets'] {
   const first = days.map(({ period }) => period).reduce((one, other) => (other < one ? other : one), today);
   const from = [first, dayAfter(today, 1 - leastDays)].sort()[0]!;
   // Databases first, by name.
@@ -157,6 +165,7 @@ function targetsOf(days: Period[], today: string): TrendsView['targets'] {
         flat.set(on, [...(flat.get(on) ?? []), whole(values[0]!.mean)]);
       } else drawn.push(numberTrend(name, own, from, today));
     }
+    const inWeeks = weeksOf(weeks.filter((one) => one.target === target));
     const rest = drawn.slice(numbersShown).map(({ name, latest, says }) => `${capital(name)} ${latest}: ${says}.`);
     return {
       name: target === platform ? platform : `Database ${target}`,
@@ -166,8 +175,28 @@ function targetsOf(days: Period[], today: string): TrendsView['targets'] {
         ...(few.length ? [`Too few days to draw: ${few.join(', ')}.`] : []),
         ...rest,
       ],
+      ...(inWeeks && { weeks: inWeeks }),
     };
   });
+}
+
+/** Of each number that is not the same in all weeks; undefined where there are too few of them. */
+function weeksOf(weeks: Period[]): WeeksView | undefined {
+  const latestFirst = weeks.toSorted((a, b) => b.period.localeCompare(a.period));
+  const meansOf = (name: string) => latestFirst.map(({ numbers: { [name]: value } }) => value?.mean);
+  const names = [...new Set(latestFirst.flatMap(({ numbers }) => Object.keys(numbers)))]
+    .filter((name) => new Set(meansOf(name)).size > 1)
+    .sort(byOrder)
+    .slice(0, columnsShown);
+  if (latestFirst.length < enough || names.length === 0) return undefined;
+  return {
+    names: names.map(nameOf),
+    rows: latestFirst.map(({ period, complete, numbers }) => ({
+      week: period,
+      complete,
+      means: names.map((name) => (numbers[name] ? measure(name, numbers[name].mean) : undefined)),
+    })),
+  };
 }
 
 const byOrder = (a: string, b: string) => placeOf(a) - placeOf(b) || a.localeCompare(b);

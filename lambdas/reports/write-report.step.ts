@@ -4,14 +4,15 @@ import { series, type Series } from '../clients/series.ts';
 import type { Trends } from '../framework/record-items.ts';
 import type { Run } from '../framework/run.ts';
 import { step } from '../framework/step.ts';
-import { dayAfter, dayAt } from '../metrics/roll-up.ts';
+import { dayAfter, dayAt, weekOf } from '../metrics/roll-up.ts';
 import { htmlReport } from './html-report.ts';
 import { reportKeys } from './report-keys.ts';
 import { reportOf } from './report.ts';
 import { textReport } from './text-report.ts';
 
-/** Weeks of days that the report shows, and runs: half a year of weekly ones. */
+/** What the report shows of the past: the days of four weeks, and half a year of weeks and of weekly runs. */
 const daysShown = 28;
+const weeksShown = 26;
 const runsShown = 26;
 
 /** D17, W13. Writes the run's report from its record and what was before it: the page, the text and the record itself. */
@@ -37,9 +38,10 @@ export const handler = step({
 /** As of the run's opening, so that a report that is written again says the same. */
 async function trendsOf(series: Series, { environment, window, openedAt }: Run): Promise<Trends> {
   const today = dayAt(new Date(openedAt));
-  const [runs, days] = await Promise.all([
+  const [runs, days, weeks] = await Promise.all([
     series.summaries(environment, new Date(dayAfter(today, -runsShown * 31)), new Date(openedAt)),
     series.periods(environment, 'DAY', dayAfter(today, 1 - daysShown), today),
+    series.periods(environment, 'WEEK', weekOf(dayAfter(today, 7 * (1 - weeksShown))), weekOf(today)),
   ]);
-  return { runs: runs.filter((one) => one.window === window).slice(-runsShown), days };
+  return { runs: runs.filter((one) => one.window === window).slice(-runsShown), days, weeks };
 }

@@ -7,7 +7,7 @@ import { count, metrics, minutes, type MetricName } from '../framework/metrics.t
 import { readRecord } from '../framework/record.ts';
 import { runOutcomes, type Run } from '../framework/run.ts';
 import { standalone } from '../framework/step.ts';
-import { numbersOf } from './run-numbers.ts';
+import { summaryOf } from './summary.ts';
 
 /** The last of closing: the run is closed, and then its lease is free. */
 export const handler = standalone({
@@ -37,12 +37,13 @@ export const handler = standalone({
 /** A dry run is measured by nobody: whoever started it looks at it, and trends are of work that was done. */
 async function measure(run: Run, table: Table, now: Date) {
   const outcome = run.outcome!;
-  const { minutes: took, operations } = numbersOf(run, (await readRecord(table, run.id)).steps, now);
+  const settled = { outcome, results: run.results ?? [] };
+  const { minutes: took, operations } = summaryOf(run, settled, await readRecord(table, run.id), now);
   metrics(run.environment, (to) => {
     count(to, `Run${outcome[0]!.toUpperCase()}${outcome.slice(1)}` as MetricName);
     minutes(to, 'RunMinutes', took);
   });
-  for (const { operation, done, left, failed } of operations)
+  for (const { operation, done, left, failed } of operations.filter(({ outcome }) => outcome !== 'skipped'))
     metrics(
       run.environment,
       (to) => {

@@ -1,11 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Alarms } from '../clients/alarms.ts';
+import type { CalendarStates } from '../clients/change-calendar.ts';
 import { required } from '../clients/aws-error.ts';
 import type { Executions } from '../clients/executions.ts';
 import type { Table } from '../clients/table.ts';
 import { readLedger } from '../framework/ledger.ts';
-import { readRun, type Lease } from '../framework/lease.ts';
+import { noteOnRun, readRun, type Lease } from '../framework/lease.ts';
 import type { Run } from '../framework/run.ts';
+import { askInForce, frozenInWords, type Freeze } from './freeze.ts';
 import { closeLost, isLost } from './lost-run.ts';
 
 interface Means {
@@ -18,6 +20,21 @@ interface Means {
 /** W14. A run that is not closed when its window ends: its deadline lies before that, so something does not stop. */
 export const isOverrunning = (run: Run | undefined, now: Date) =>
   run !== undefined && run.state !== 'closed' && Date.parse(run.end) < now.getTime();
+
+/**
+ * W11. Notes on the run that is at work which freeze has begun since it opened, and that it has ended: each call sees that within seconds
+ * and starts no further item. Only what is known counts here: a change calendar that cannot be asked forbids the next operation.
+ */
+export async function noteFreeze(
+  run: Run | undefined,
+  freezes: readonly Freeze[],
+  { calendars, table, now }: { calendars: CalendarStates; table: Table; now: Date },
+): Promise<void> {
+  if (run?.state !== 'open' || run.dryRun) return;
+  const [known] = (await askInForce(freezes, calendars, now)).filter(({ kind }) => kind !== 'unknown');
+  const frozen = known ? frozenInWords(known) : null;
+  if (frozen !== (run.frozen ?? null)) await noteOnRun(table, run.id, { frozen });
+}
 
 /**
  * Closes the run whose execution has ended without closing it, unless somebody does; extends the mutes of the one that lives (W17).

@@ -2,18 +2,18 @@ import * as z from 'zod';
 import { required } from '../clients/aws-error.ts';
 import { changeCalendars } from '../clients/change-calendar.ts';
 import { executionArn, executions } from '../clients/executions.ts';
-import { leases, type Leases } from '../clients/lease.ts';
+import { leases } from '../clients/lease.ts';
 import { notices } from '../clients/notices.ts';
 import { outbox } from '../clients/outbox.ts';
-import type { Table } from '../clients/table.ts';
 import { StepError } from '../framework/errors.ts';
 import { readRun } from '../framework/lease.ts';
 import { Environment, PlannedOperation, type Run } from '../framework/run.ts';
 import { standalone } from '../framework/step.ts';
-import { decideOpening, hasServed, withoutSettled } from './decide-opening.ts';
+import { decideOpening } from './decide-opening.ts';
 import { Freeze } from './freeze.ts';
 import { holdBack } from './hold-back.ts';
 import { closeLost } from './lost-run.ts';
+import { factsOf, type Contained } from './opening-facts.ts';
 import { planRun, type Plan } from './plan-run.ts';
 import { tagOf } from './tag.ts';
 
@@ -105,27 +105,10 @@ export const handler = standalone({
       throw new StepError('InvalidInput', `${planned.field}: ${planned.message}`);
     }
 
-    const bound = (window: string, time: string) => boundTo(lease, table, environment, window, time);
-    const contained = await Promise.all(
-      planned.merged.map(async ({ window, occurrence: time }) => ({ window, time, bound: await bound(window, time) })),
-    );
-    const settled = contained.filter(({ bound }) => bound?.run && hasServed(bound.run));
-    const merged = contained.filter((one) => !settled.includes(one));
-    const listing = [planned.window, ...merged.map(({ window }) => window)];
-    const still = settings.windows.filter(({ name }) => listing.includes(name)).flatMap(({ operations }) => operations);
-    const plan = withoutSettled(planned, settled, still);
-
-    const held = await lease.read(environment, 'maintenance');
-    const opening = decideOpening({
-      now,
-      id,
-      plan,
-      bound: plan.window && plan.occurrence ? await bound(plan.window, plan.occurrence) : undefined,
-      containerBound: plan.containedBy && !!(await bound(plan.containedBy.window, plan.containedBy.occurrence)),
-      lease: held,
-      holder: held.holder ? await sfn.describe(held.holder) : undefined,
-      holderRun: held.run ? await readRun(table, held.run) : undefined,
-    });
+    const starting = { id, environment, windows: settings.windows, now };
+    const { facts, merged } = await factsOf(planned, starting, { sfn, lease, table });
+    const { plan } = facts;
+    const opening = decideOpening(facts);
     switch (opening.outcome) {
       case 'wait':
         if (opening.close) await closeLost(sfn, required('CLOSE_RUN_MACHINE'), opening.close, now);
@@ -135,20 +118,11 @@ export const handler = standalone({
           : answer('late', `no time is left: ${opening.because}`, id);
       case 'open': {
         // Asked right before the lease is taken.
-        const asking = { environment, execution, freezes, ...means, now };
-        const back = await holdBack(plan, asking);
+        const back = await holdBack(plan, { environment, execution, freezes, ...means, now });
         if (back) return answer(back.outcome, back.because, id);
-        const bind = [
-          ...(plan.window && plan.occurrence && opening.binds
-            ? [{ window: plan.window, time: plan.occurrence, from: opening.from }]
-            : []),
-          ...merged
-            .filter(() => !plan.dryRun)
-            .map(({ window, time, bound }) => ({ window, time, from: bound?.occurrence.run })),
-        ];
-        const run = runOf(plan, { id, execution, environment, epoch: held.epoch + 1, now });
+        const run = runOf(plan, { id, execution, environment, epoch: facts.lease.epoch + 1, now });
         // Where somebody was faster nothing is written, and the next call sees what they did.
-        const taken = await lease.open('maintenance', held, run, bind);
+        const taken = await lease.open('maintenance', facts.lease, run, bindings(plan, opening, merged));
         return taken
           ? answer('open', `works until ${run.deadline}`, run)
           : answer('wait', 'another start was faster', id);
@@ -181,10 +155,11 @@ function answer(
   };
 }
 
-async function boundTo(lease: Leases, table: Table, environment: string, window: string, time: string) {
-  const occurrence = await lease.occurrence(environment, window, time);
-  return occurrence && { occurrence, run: await readRun(table, occurrence.run) };
-}
+/** The occurrences that the run serves from now on, and which run loses each. A dry run serves none. */
+const bindings = (plan: Plan, { binds, from }: { binds: boolean; from?: string }, merged: Contained[]) => [
+  ...(plan.window && plan.occurrence && binds ? [{ window: plan.window, time: plan.occurrence, from }] : []),
+  ...(plan.dryRun ? [] : merged.map(({ window, time, bound }) => ({ window, time, from: bound?.occurrence.run }))),
+];
 
 const fits = (plan: Plan, now: Date) =>
   plan.operations.some(({ minutes }) => plan.deadline.getTime() - now.getTime() >= minutes * 60_000);

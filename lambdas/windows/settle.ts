@@ -35,8 +35,10 @@ export function outcomeOf({ operation, execution }: Ended, steps: StepItem[]): O
   return { operation: operation.name, outcome, steps: stopped, reason };
 }
 
-/** W11. The freeze that kept an operation from starting, or what kept it from being asked for. */
+/** W11. The freeze that kept an operation from starting or going on, or what kept it from being asked for. */
 function frozenBecause(operation: string, steps: StepItem[]): string | undefined {
+  const stopped = steps.find((step) => step.operation === operation && step.frozen);
+  if (stopped) return stopped.frozen;
   const asked = steps.find(({ step, target }) => step === 'windows/ask-freeze' && target === operation);
   return asked?.findings[0]?.message ?? asked?.wait ?? asked?.error;
 }
@@ -85,12 +87,14 @@ export function settle(
     ];
     return { outcome: 'failed', because: parts.filter(Boolean).join('; ') };
   }
-  const frozen = results.filter(({ operation, outcome }) => outcome === 'skipped' && frozenBecause(operation, steps));
+  const frozen = results.filter(
+    ({ operation, outcome }) => (outcome === 'skipped' || outcome === 'deferred') && frozenBecause(operation, steps),
+  );
   const late = named('deferred', 'skipped').filter((name) => !frozen.some(({ operation }) => operation === name));
   if (frozen.length || late.length) {
     const parts = [
       frozen.length &&
-        `${list(frozen.map(({ operation }) => operation))} did not start: ${frozenBecause(frozen[0]!.operation, steps)}`,
+        `${list(frozen.map(({ operation }) => operation))} did not ${frozen.every(({ outcome }) => outcome === 'skipped') ? 'start' : 'go on'}: ${frozenBecause(frozen[0]!.operation, steps)}`,
       late.length && `${list(late)} could not end before ${run.deadline}`,
       'the next window goes on',
     ];

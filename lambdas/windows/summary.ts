@@ -5,7 +5,7 @@ import type { OperationOutcome, Run, RunOutcome } from '../framework/run.ts';
 /** What closes a run is not its work. */
 const closing = /^(windows|reports|undo)\//;
 
-/** W9. What the trends keep of a run once it is settled, from its record. */
+/** W9, W14. What trends and metrics keep of a run once it is settled, from its record. */
 export function summaryOf(
   run: Pick<Run, 'id' | 'window' | 'openedAt'>,
   settled: { outcome: RunOutcome; results: readonly OperationOutcome[] },

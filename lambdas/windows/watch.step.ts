@@ -10,14 +10,14 @@ import { logger } from '../framework/log.ts';
 import { count, metrics } from '../framework/metrics.ts';
 import { Environment } from '../framework/run.ts';
 import { standalone } from '../framework/step.ts';
-import { isOverrunning, lookAfterRun } from './look-after-run.ts';
+import { isOverrunning, lookAfterRun, noteFreeze } from './look-after-run.ts';
 import { lookForMissed } from './look-for-missed.ts';
 import { Planning } from './planning.ts';
 import { sendDueNotices } from './send-due-notices.ts';
 
 /**
  * Once a minute: tells of windows that nothing served and of a run that goes on after its end (W14), closes the run whose execution
- * has ended without closing it, extends the mutes of the one that lives (W17), shows that it is alive itself, because its silence
+ * has ended without closing it, extends the mutes of the one that lives (W17) and notes the freeze that began under it (W11), shows that it is alive itself, because its silence
  * raises an alarm, and sends the advance notices that are due (W10).
  */
 export const handler = standalone({
@@ -56,6 +56,7 @@ export const handler = standalone({
     await remember();
 
     const did = held.run ? await lookAfterRun(held, run, { sfn, cloudwatch, table, now }) : ('nothing' as const);
+    await noteFreeze(run, planning.freezes, { calendars: means.calendars, table, now });
     metrics(environment, (to) => count(to, 'WatchAlive'));
     // The last, so that a notice that cannot be sent keeps nothing else from being looked after.
     const told = await sendDueNotices(environment, planning, { ...means, now });

@@ -8,6 +8,8 @@ import {
   BucketName,
   CalendarName,
   Contact,
+  DatabaseResourceId,
+  DatabaseUser,
   Email,
   HttpUrl,
   KeyArn,
@@ -18,7 +20,11 @@ import {
   Region,
   SecretArn,
   SubnetId,
+  ServiceUrl,
   SystemIdentifier,
+  TagKey,
+  TagValue,
+  UnitName,
   VpcId,
 } from './shapes.ts';
 import { snapshots } from './snapshots-schema.ts';
@@ -59,11 +65,24 @@ const Database = z.strictObject({
   name: Name,
   secretArn: SecretArn,
   systemIdentifier: SystemIdentifier.optional(),
+  iam: z.strictObject({ resourceId: DatabaseResourceId, user: DatabaseUser }).optional(),
 });
 const Cache = z.strictObject({ name: Name, secretArn: SecretArn });
+/** A unit of systemd that must be active on every host of a group, and where to ask the service itself. */
+const Service = z.strictObject({
+  unit: UnitName,
+  ask: ServiceUrl.optional(),
+});
+/** Hosts that Systems Manager reaches, by a tag that all of them carry. */
 const HostGroup = z.strictObject({
   name: Name,
-  tag: z.strictObject({ key: z.string().min(1).max(128), value: z.string().min(1).max(256) }),
+  tag: z.strictObject({ key: TagKey, value: TagValue }),
+  services: z
+    .array(Service)
+    .max(12)
+    .describe('a list of at most 12 services')
+    .default([])
+    .check(unique(({ unit }) => unit, ['unit'])),
 });
 
 const Targets = z.strictObject({

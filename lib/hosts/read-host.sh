@@ -55,10 +55,10 @@ asked() {
 read -r idle_before all_before < <(ticks)
 sleep "$SSM_Interval"
 read -r idle_after all_after < <(ticks)
-cpu=$(awk -v i=$((idle_after - idle_before)) -v a=$((all_after - all_before)) 'BEGIN { printf "%.3f", a > 0 ? 1 - i / a : 0 }')
+cpu=$(awk -v idle=$((idle_after - idle_before)) -v all=$((all_after - all_before)) 'BEGIN { printf("%.3f", (all > 0) ? 1 - idle / all : 0) }')
 
 # What programs could still get: page cache that can be dropped is no use of memory.
-memory=$(awk '$1 == "MemTotal:" { all = $2 } $1 == "MemAvailable:" { free = $2 } END { printf "%.3f", 1 - free / all }' /proc/meminfo)
+memory=$(awk '$1 == "MemTotal:" { all = $2 } $1 == "MemAvailable:" { free = $2 } END { printf("%.3f", 1 - free / all) }' /proc/meminfo)
 
 # The fullest first, local ones only: a network disk that hangs would hold us up. What containers mount lies on a disk that is read.
 disks=()

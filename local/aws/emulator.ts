@@ -49,6 +49,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   });
   const { folder } = options;
   await mkdir(join(folder, 'tmp'), { recursive: true });
+  await mkdir(hostsFolder(folder), { recursive: true });
   // Code and the workers that run it lie below: a package.json further up, say in /tmp, must not decide what kind of module they are.
   await writeFile(join(folder, 'tmp', 'package.json'), '{}');
   const logFile = options.log ?? join(folder, 'emulator.log');
@@ -70,6 +71,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
         TMPDIR: join(folder, 'tmp'),
         STATE_DIR: join(folder, 'state'),
         S3_DATA_DIR: join(folder, 's3'),
+        SSM_HOSTS: hostsFolder(folder),
         AUTH: String(options.auth ?? false),
         SFN_WAIT_SCALE: String(options.waitScale ?? 1),
         SFTP_ENABLED: '0',
@@ -126,6 +128,9 @@ async function functionsEnvironment(folder: string): Promise<Record<string, stri
     NODE_PATH: runtime,
   };
 }
+
+/** Where the emulator looks for the hosts that Run Command reaches: a file for each. @param folder the emulator's */
+export const hostsFolder = (folder: string): string => join(folder, 'hosts');
 
 /** The port that the launcher announces on its first line. Afterwards its output is drained and dropped. */
 async function listening(child: ChildProcess): Promise<number> {

@@ -1,10 +1,11 @@
-// Makes a fresh clone ready: packages, Node 24, and the Python programs that are named as arguments (emulator, cfn-lint). npm
-// runs it before start, test and synth, so it is plain JavaScript for the Node of the system and says nothing when there is
-// nothing to do.
+// Makes a fresh clone ready: packages, Node 24, and what is named as arguments: the Python programs (emulator, cfn-lint), and Linux
+// hosts, without which the rest works where they cannot be had. npm runs it before start, test and synth, so it is plain JavaScript
+// for the Node of the system and says nothing when there is nothing to do.
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkout, pythonPrograms } from './cache.mjs';
+import { prepareHosts } from './hosts.mjs';
 
 const modules = join(checkout, 'node_modules');
 const platform = `${process.platform}-${process.arch}`;
@@ -18,8 +19,15 @@ function main() {
   linkPostgresLibraries();
   checkEsbuild();
   for (const name of process.argv.slice(2)) {
+    if (name === 'hosts') {
+      const why = prepareHosts(say);
+      if (why) say(`Without Linux hosts: ${why}`);
+      continue;
+    }
     if (!pythonPrograms[name])
-      throw new Missing(`There is no Python program ${name}; there are ${Object.keys(pythonPrograms).join(' and ')}.`);
+      throw new Missing(
+        `There is nothing called ${name}; there are ${Object.keys(pythonPrograms).join(', ')} and hosts.`,
+      );
     if (!existsSync(pythonPrograms[name].python)) makePythonEnvironment(name);
   }
 }

@@ -209,7 +209,13 @@ async function rebuild(url: string): Promise<void> {
     keep: async (_e: string, _t: string | undefined, name: string, one: Baseline) => void known.set(name, one),
   };
   for (;;) {
-    await using db = await postgres.open({ step: 'database/rebuild-indexes', tag: 'bench', deadline, signal });
+    await using db = await postgres.open({
+      step: 'database/rebuild-indexes',
+      tag: 'bench',
+      deadline,
+      signal,
+      tell: async () => undefined,
+    });
     const surroundings = {
       db,
       each,

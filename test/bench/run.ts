@@ -7,6 +7,7 @@ import { bundleRows } from './bundles.ts';
 import { calendarRows } from './calendar.ts';
 import { frameRows } from './frame.ts';
 import { reindexRows } from './reindex.ts';
+import { orphanRows } from './orphans.ts';
 import { startRows } from './start.ts';
 import { synthRows } from './synth.ts';
 import { aligned, tableOf, type Row } from './table.ts';
@@ -30,6 +31,7 @@ for (const [part, measure] of Object.entries({
   'the framework': frameRows,
   'the calendar': calendarRows,
   'rebuilding indexes': reindexRows,
+  orphans: orphanRows,
 })) {
   console.error(`Measuring ${part} ...`);
   rows.push(...(await measure()));

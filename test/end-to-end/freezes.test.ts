@@ -4,10 +4,13 @@ import { CreateDocumentCommand, DeleteDocumentCommand, SSMClient } from '@aws-sd
 import { ListExecutionsCommand } from '@aws-sdk/client-sfn';
 import ICAL from 'ical.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import pg from 'pg';
+import { historyOf } from '../../lambdas/framework/history.ts';
 import { keys } from '../../lambdas/framework/keys.ts';
 import { readOccurrence } from '../../lambdas/framework/lease.ts';
 import { OccurrenceEvent } from '../../lambdas/windows/occurrence-notices.ts';
-import { clientSettings } from '../../local/system.ts';
+import { checklist } from '../../lib/operations.ts';
+import { clientSettings, database } from '../../local/system.ts';
 import { dailyWindows, eventTime, fullMinute } from '../support/daily-windows.ts';
 import { startDependency, type Dependency } from '../support/dependency.ts';
 import { eventually, startProduction, type Production } from '../support/production.ts';
@@ -26,7 +29,11 @@ beforeAll(async () => {
     waitScale: 0.02,
     configure: dailyWindows(
       { daily: { opens, minutes: 60 } },
-      { changeCalendars: ['changes'], dependencies: [{ name: 'mail', url: dependency.url, timeoutSeconds: 50 }] },
+      {
+        changeCalendars: ['changes'],
+        steps: { 'database/vacuum-tables': { minDeadTuples: 10, costDelay: 20 } },
+        dependencies: [{ name: 'mail', url: dependency.url, timeoutSeconds: 50 }],
+      },
     ),
   });
   ssm = new SSMClient(clientSettings(production.emulator));
@@ -114,6 +121,17 @@ describe('W11: a closed change calendar', () => {
     const release = dependency.hold();
     const execution = await begins();
     await eventually(async () => dependency.asked > asked || undefined, 60, 'the checklist was not asked');
+    // One check takes its time, and no other waits for it.
+    const ended = await eventually(
+      async () => {
+        const { steps } = await production.record(execution);
+        const asked = steps.filter(({ step, endedAt }) => step.startsWith('checks/') && endedAt);
+        return asked.length === checklist.length - 1 ? asked : undefined;
+      },
+      40,
+      'other checks wait for the slow one',
+    );
+    expect(ended.map(({ step }) => step)).not.toContain('checks/dependencies-answer');
     await closeCalendar();
     release();
     expect(await outputOf(execution)).toMatchObject({
@@ -130,6 +148,86 @@ describe('W11: a closed change calendar', () => {
         reason: 'the change calendar changes is closed without an end',
       },
     ]);
+  });
+});
+
+describe('while items are at work', () => {
+  /** Forty pages each, and a server that lets a VACUUM dirty about ten in a second: clean ones, hence the checkpoint. */
+  const tables = Array.from({ length: 5 }, (_, i) => `worn_${i + 1}`);
+  let client: pg.Client;
+  beforeAll(async () => {
+    client = new pg.Client({ connectionString: production.cluster.primary.url(database) });
+    await client.connect();
+    await client.query('vacuum (analyze)'); // NovaCron's own tables are done
+    await client.query(`alter database ${pg.escapeIdentifier(database)} set vacuum_cost_limit = 4`);
+    await client.query('set role novacron');
+    for (const table of tables) {
+      await client.query(`create table ${table} (id int, filler text) with (fillfactor = 10)`);
+      await client.query(`insert into ${table} select g, repeat('x', 300) from generate_series(1, 80) g`);
+      await client.query(`update ${table} set id = id`);
+    }
+    await client.query('reset role');
+    await client.query('checkpoint');
+    await client.query('select pg_stat_force_next_flush()');
+  }, 60_000);
+  afterAll(() => client?.end());
+
+  const vacuumAtWork = async () => {
+    const { rows } = await client.query<{ table: string }>(
+      'select relid::regclass::text as "table" from pg_stat_progress_vacuum where relid::regclass::text like $1',
+      ['%worn%'],
+    );
+    return rows[0]?.table;
+  };
+  const itemsOf = async (execution: string, outcome: string) =>
+    (await production.record(execution)).items.filter(
+      (item) => item.step === 'database/vacuum-tables' && item.outcome === outcome,
+    );
+
+  it('W11: a freeze that begins lets the item end that is at work and starts no more, and the run says so', async () => {
+    const execution = await begins();
+    const atWork = await eventually(vacuumAtWork, 90, 'no table was vacuumed');
+    await closeCalendar();
+    await production.watch();
+    const because = 'the change calendar changes is closed without an end';
+    expect(await outputOf(execution)).toMatchObject({
+      ...{ status: 'SUCCEEDED', outcome: 'deferred' },
+      because: `database_optimization did not go on: ${because}; the next window goes on`,
+    });
+
+    const [done, left] = [await itemsOf(execution, 'done'), await itemsOf(execution, 'left')];
+    expect(done.map(({ item }) => item.split('.').at(-1))).toContain(atWork.split('.').at(-1));
+    expect(left.length).toBeGreaterThan(0);
+    expect(done.length + left.length).toBe(tables.length);
+    expect(new Set(left.map(({ reason }) => reason))).toEqual(new Set([`frozen: ${because}`]));
+    expect((await production.run(execution))!.results).toMatchObject([
+      { operation: 'database_optimization', outcome: 'deferred', steps: [{ outcome: 'deferred', reason: because }] },
+    ]);
+  });
+
+  it('W9: the deployed window defers an item by its slow history, and starts the same item by a fast one', async () => {
+    const history = historyOf(production.table, 'production', 'database/vacuum-tables', 'novacron');
+    const took = (minutes: number) => Array.from({ length: 5 }, () => ({ at: '2026-11-01T02:00:00.000Z', minutes }));
+    const seed = async (item: string, minutes: number) => {
+      const [latest, ...known] = took(minutes);
+      await history.add(item, known, latest!);
+    };
+    await client.query(`update worn_1 set id = id`);
+    await client.query('select pg_stat_force_next_flush()');
+    const item = 'public.worn_1';
+
+    await seed(item, 120);
+    const slow = await byHand();
+    expect(await outputOf(slow)).toMatchObject({ status: 'SUCCEEDED', outcome: 'deferred' });
+    const [left, ...others] = await itemsOf(slow, 'left');
+    expect(others).toEqual([]);
+    expect(left).toMatchObject({ item, forecastMinutes: 120 });
+    expect(left!.reason).toMatch(/^no time: the forecast is 120 min, \S+ min are left$/);
+
+    await seed(item, 0.2);
+    const fast = await byHand();
+    expect(await outputOf(fast)).toMatchObject({ status: 'SUCCEEDED', outcome: 'done' });
+    expect(await itemsOf(fast, 'done')).toMatchObject([{ item, forecastMinutes: 0.2 }]);
   });
 });
 

@@ -47,6 +47,15 @@ async function ask(item: typeof check, answer: (call: number) => object, { deadl
   }
 }
 
+it('all checks are asked at once, so that the checklist takes as long as its slowest check', () => {
+  const { Type, MaxConcurrency } = States['Checklist']! as unknown as { Type: string; MaxConcurrency: number };
+  expect(Type).toBe('Map');
+  expect(checks.length).toBeGreaterThan(5);
+  expect(MaxConcurrency).toBeGreaterThanOrEqual(checks.length);
+  // Up to forty at once is what an inline Map does ("Map workflow state", Step Functions Developer Guide).
+  expect(checks.length).toBeLessThanOrEqual(40);
+});
+
 describe('a check of the checklist', () => {
   it('is asked again while it waits, after pauses that grow, until it answers', async () => {
     expect(await ask(check, (call) => (call < 4 ? waiting : passed))).toMatchObject({

@@ -47,6 +47,7 @@ const stepVariants = [
   { left: 0, failed: 1, done: 1 },
   { left: 1, failed: 0, done: 0, wait: 'an earlier call may still be at work' },
   { left: 1, failed: 0, done: 0, outOfTime: true },
+  { left: 1, failed: 0, done: 0, outOfTime: true, frozen: 'the freeze Advent holds until 2026-12-07 00:00 UTC' },
 ];
 const failure = { Error: 'States.TaskFailed', Cause: 'it broke' };
 

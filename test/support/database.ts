@@ -5,7 +5,7 @@ import type * as z from 'zod';
 import { postgres, type Postgres } from '../../lambdas/clients/postgres.ts';
 import { Session } from '../../lambdas/clients/postgres/session.ts';
 import { findConnection } from '../../lambdas/clients/postgres/settings.ts';
-import type { Opening } from '../../lambdas/framework/client.ts';
+import type { Clients, Opening } from '../../lambdas/framework/client.ts';
 import { Deadline } from '../../lambdas/framework/deadline.ts';
 import { eachOf } from '../../lambdas/framework/each.ts';
 import type { StepSpec } from '../../lambdas/framework/step.ts';
@@ -101,6 +101,7 @@ export function opening(differences: Partial<Opening> = {}): Opening {
     tag: 'testrun',
     deadline: new Deadline(new Date(Date.now() + 60_000)),
     signal: new AbortController().signal,
+    tell: () => {},
     ...differences,
   };
 }
@@ -154,17 +155,38 @@ export async function wearOf(database: TestDatabase, table: string): Promise<Num
   return row ?? {};
 }
 
-/** A step that only needs the database, as the framework runs it: its result, and what it recorded for each item. */
-export async function runOn<I extends z.ZodType>(
+/** A step as the framework runs it, on this database and with what it uses beside: its result, and what it recorded for each item. */
+export async function runOn<I extends z.ZodType, C extends { db: typeof postgres } & Clients>(
   database: TestDatabase,
-  handler: { spec: StepSpec<I, { db: typeof postgres }> },
+  handler: { spec: StepSpec<I, C> },
   settings: z.input<I>,
-  { dryRun = false, url = database.urls.maintenance, step = 'database/test' } = {},
+  {
+    dryRun = false,
+    url = database.urls.maintenance,
+    step = 'database/test',
+    uses = async () => ({}),
+    open = {},
+  }: RunOptions = {},
 ) {
-  const db = await openPostgres(url, { step });
+  const db = await openPostgres(url, { step, ...open });
   const { each, items } = eachInMemory({ dryRun });
-  const context = { db, each, dryRun, deadline: new Deadline(new Date(Date.now() + 60_000)) };
+  const context = {
+    ...(await uses()),
+    db,
+    each,
+    dryRun,
+    run: { id: 'test-run' },
+    deadline: new Deadline(new Date(Date.now() + 60_000)),
+  };
   const input = handler.spec.input.parse(settings);
   const result = await handler.spec.run(input, context as unknown as Parameters<typeof handler.spec.run>[1]);
   return { result, items, order: items.map(({ item }) => item) };
+}
+export interface RunOptions {
+  dryRun?: boolean;
+  url?: string;
+  step?: string;
+  /** Opens what it uses beside the database. */
+  uses?: () => Promise<object>;
+  open?: Partial<Opening>;
 }

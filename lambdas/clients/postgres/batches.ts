@@ -53,6 +53,8 @@ interface Batches<K> {
   batch(some: readonly K[]): Promise<number>;
   /** Lets time pass; false when there is not so much left. */
   pause(millis: number): Promise<boolean>;
+  /** Whether to go slow: half the size, twice the pause. Answers when the next may begin. */
+  slowed(): Promise<boolean>;
   now?: () => number;
 }
 
@@ -66,13 +68,15 @@ export async function inBatches<K>({
   doing,
   batch,
   pause,
+  slowed,
   now = () => performance.now(),
 }: Batches<K>): Promise<number> {
   let pace: Pace = { size: within(sizes.first, sizes) };
   let done = 0;
   let failures = 0;
   for (let at = 0; at < keys.length;) {
-    const some = keys.slice(at, at + pace.size);
+    const slow = await slowed();
+    const some = keys.slice(at, at + (slow ? Math.ceil(pace.size / 2) : pace.size));
     const start = now();
     try {
       done += await batch(some);
@@ -91,7 +95,7 @@ export async function inBatches<K>({
       }
       pace = halved(pace, sizes);
     }
-    if (at < keys.length && !(await pause(pauseAfter(now() - start)))) {
+    if (at < keys.length && !(await pause(pauseAfter(now() - start) * (slow ? 2 : 1)))) {
       throw new StepError('Retryable', `${doing}: stopped after ${at} of ${keys.length}, the time is up.`);
     }
   }

@@ -26,12 +26,18 @@ const sessionSettings: Record<string, string> = {
 export const applicationName = (tag: string, step: string, item = '') =>
   `novacron:${tag}:${step}:${item}`.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 63);
 
+export interface Backend {
+  client: Client;
+  pid: number;
+}
+
 /** A connection with the settings of every session, whose backend is the server's own. */
 export async function connected(
   connection: Connection,
   application: string,
   deadline: Deadline,
-): Promise<{ client: Client; pid: number }> {
+  more: Record<string, string> = {},
+): Promise<Backend> {
   const { default: pg } = await import('pg');
   const getTypeParser = (oid: number, format: 'text' | 'binary') =>
     oid === pg.types.builtins.INT8 ? exactNumber : pg.types.getTypeParser(oid, format as 'text');
@@ -57,7 +63,7 @@ export async function connected(
       `SELECT set_config(s.name, w.value, false)
        FROM pg_catalog.json_each_text($1) AS w (name, value)
        JOIN pg_catalog.pg_settings AS s ON lower(s.name) = lower(w.name)`,
-      [JSON.stringify(sessionSettings)],
+      [JSON.stringify({ ...sessionSettings, ...more })],
     );
     return { client, pid };
   } catch (error) {
@@ -96,3 +102,19 @@ export const pooled = (sign: string) =>
     'Refused',
     `A pooler (PgBouncer, RDS Proxy) stands before the server: ${sign}. Name the server itself in the secret: settings, locks and cancelling need one backend.`,
   );
+
+/** `local`: until the end of the transaction. */
+export async function set(client: Client, settings: Record<string, string>, local = false): Promise<void> {
+  await client.query('SELECT set_config(key, value, $2) FROM pg_catalog.json_each_text($1)', [
+    JSON.stringify(settings),
+    local,
+  ]);
+}
+
+/** Back to what the session began with. */
+export async function reset(client: Client, names: string[]): Promise<void> {
+  if (names.length === 0) return;
+  await client.query('SELECT set_config(name, reset_val, false) FROM pg_catalog.pg_settings WHERE name = ANY ($1)', [
+    names,
+  ]);
+}

@@ -13,6 +13,8 @@ export interface QuietAct {
   /** The statement, for a name that is quoted already. */
   statement(name: string): string;
   settings?: Record<string, string>;
+  /** Not to be slowed down. */
+  urgent?: boolean;
   /** Numbers measured before and after, each as SQL. */
   measures: Record<string, string>;
   /** The time that the statistics have of it, as SQL. */
@@ -49,6 +51,7 @@ export async function quietly(session: Session, oid: number, act: QuietAct): Pro
     item: before.name,
     lockTimeout: quietLockTimeout,
     ...(act.settings && { settings: act.settings }),
+    ...(act.urgent && { urgent: true }),
   });
   const warning = notices.find(({ code }) => !code.startsWith('00'));
   if (warning)

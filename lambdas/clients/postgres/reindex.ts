@@ -56,6 +56,7 @@ export async function reindex(session: Session, oid: number, options: ReindexOpt
       doing,
       item: index.name,
       lockTimeout: concurrently,
+      forecastMinutes: options.minutes,
       timeLimit: 3 * options.minutes * 60_000 + 60_000,
       reserve,
       settings: {

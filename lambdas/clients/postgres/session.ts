@@ -1,14 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, QueryResultRow } from 'pg';
+import type { Told } from '../../framework/client.ts';
 import type { Deadline } from '../../framework/deadline.ts';
 import { StepError } from '../../framework/errors.ts';
 import { type BatchSizes, inBatches } from './batches.ts';
-import { applicationName, connected, pooled } from './connection.ts';
+import { applicationName, type Backend, connected, pooled, reset, set } from './connection.ts';
 import { copyOut, type Copy } from './copy.ts';
-import { ofOneItem, translated } from './errors.ts';
+import { codeOf, ofOneItem, translated } from './errors.ts';
+import { Governor } from './governor.ts';
+import { type Kind, kindOf } from './governor-rules.ts';
 import { climb, lockTimeoutAfter } from './ladder.ts';
 import type { Connection } from './settings.ts';
-import { cancelUntil, holdersOf } from './waits.ts';
+import { cancelledOn, cancelUntil, holdersOf } from './waits.ts';
 
 /** What the server said beside its answer: warnings, and the lines of VERBOSE. */
 export interface Notice {
@@ -32,6 +35,10 @@ export interface Statement extends Act {
   reserve?: number;
   /** Settings for this statement, set back after it. */
   settings?: Record<string, string>;
+  /** How long it is expected to take. */
+  forecastMinutes?: number;
+  /** Not to be slowed down, whatever else was: the age of a table that cannot wait. */
+  urgent?: boolean;
 }
 
 /**
@@ -46,6 +53,9 @@ export const quietLockTimeout = 5_000;
  */
 export const concurrently = 15 * 60_000;
 
+/** A VACUUM after something was braked: a running one cannot be slowed. 2,000 points each 2 ms are still some 100 MB a second. */
+const slowVacuum = { vacuum_cost_delay: '2', vacuum_cost_limit: '2000' };
+
 /** Milliseconds after the deadline at which the server ends a statement by itself, should our cancelling not have reached it. */
 const backstop = 1_000;
 
@@ -56,43 +66,62 @@ const batchLimits = { lock_timeout: '1s', statement_timeout: '10s', idle_in_tran
 
 export type Query = <R extends QueryResultRow>(text: string, values?: unknown[]) => Promise<R[]>;
 
+/** Of connections that only look: what writes has to pass the governor. */
+const onlyReading = { default_transaction_read_only: 'on', statement_timeout: '60s' };
+
 export interface SessionOptions {
   tag: string;
   step: string;
   deadline: Deadline;
   signal: AbortSignal;
+  tell(told: Told): void;
 }
 
 /**
- * One backend of the server, and a second connection to watch and cancel it. One statement at a time, each with limits
- * that the server keeps, so that it ends even when we are gone.
+ * One backend of the server, and a second connection, which only reads, to look and to cancel. One statement at a time, each with
+ * limits that the server keeps, so that it ends even when we are gone. Nothing is written but by `run`, `blocking`, `batch` and
+ * `batches`, and each of these asks the governor (D20).
  */
 export class Session {
   readonly #main: Client;
   readonly #control: Client;
   readonly #options: SessionOptions;
+  readonly #governor: Governor;
+  readonly #pid: number;
   #notices: Notice[] = [];
   /** Our own backends. */
-  readonly pids: readonly [number, number];
+  readonly pids: readonly number[];
 
-  private constructor(main: Client, control: Client, pids: [number, number], options: SessionOptions) {
-    this.#main = main;
-    this.#control = control;
+  private constructor(main: Backend, control: Backend, governor: Governor, pids: number[], options: SessionOptions) {
+    this.#main = main.client;
+    this.#pid = main.pid;
+    this.#control = control.client;
+    this.#governor = governor;
     this.#options = options;
     this.pids = pids;
-    main.on('notice', ({ code, message }) => this.#notices.push({ code: code ?? '00000', message: message ?? '' }));
+    pids.push(main.pid, control.pid);
+    this.#main.on('notice', ({ code, message }) =>
+      this.#notices.push({ code: code ?? '00000', message: message ?? '' }),
+    );
   }
 
   /** @throws StepError `Refused` behind a pooler; `InvalidInput` for a login that fails; `Retryable` when not reached. */
   static async open(connection: Connection, options: SessionOptions): Promise<Session> {
     const { host, port, database, user } = connection;
     const doing = `Connecting to ${database} on ${host}:${port} as ${user}`;
-    const open = (item?: string) =>
-      connected(connection, applicationName(options.tag, options.step, item), options.deadline);
-    const opening = await Promise.allSettled([open(), open('control')]);
+    const open = (item?: string, settings?: Record<string, string>) =>
+      connected(connection, applicationName(options.tag, options.step, item), options.deadline, settings);
+    const opening = await Promise.allSettled([open(), open('control', onlyReading)]);
     const [main, control] = opening;
     if (main.status === 'fulfilled' && control.status === 'fulfilled' && main.value.pid !== control.value.pid) {
-      return new Session(main.value.client, control.value.client, [main.value.pid, control.value.pid], options);
+      const ourPids: number[] = [];
+      const governor = new Governor({
+        ...options,
+        connect: () => open('governor', onlyReading),
+        ourPids,
+        cores: connection.cores,
+      });
+      return new Session(main.value, control.value, governor, ourPids, options);
     }
     for (const one of opening) if (one.status === 'fulfilled') await one.value.client.end();
     const failed = opening.find((one) => one.status === 'rejected');
@@ -119,10 +148,16 @@ export class Session {
    */
   async run(text: string, statement: Statement): Promise<Notice[]> {
     const { tag, step } = this.#options;
+    const kind = kindOf(text);
+    await this.#permitted(statement, kind);
     const left = this.#millisLeft(statement.doing, statement.reserve) + backstop;
     const limit = Math.ceil(Math.min(left, statement.timeLimit ?? left));
-    const settings = {
+    const given = {
       ...statement.settings,
+      ...(kind === 'quiet' && this.#governor.braked && !statement.urgent && slowVacuum),
+    };
+    const settings = {
+      ...given,
       statement_timeout: String(limit),
       lock_timeout: String(Math.min(statement.lockTimeout, limit)),
       application_name: applicationName(tag, step, statement.item),
@@ -130,13 +165,13 @@ export class Session {
     try {
       await set(this.#main, settings);
       this.#notices = [];
-      await this.#watched(statement, () => this.#main.query(text));
+      await this.#watched(statement, kind, () => this.#main.query(text), statement.forecastMinutes);
       return this.#notices;
     } catch (error) {
       throw translated(error, statement.doing);
     } finally {
       // A connection that is gone has no settings to give back; the error above tells.
-      await reset(this.#main, Object.keys(statement.settings ?? {})).catch(() => undefined);
+      await reset(this.#main, Object.keys(given)).catch(() => undefined);
     }
   }
 
@@ -150,7 +185,7 @@ export class Session {
       doing: act.doing,
       attempt: (rung) => {
         const start = performance.now();
-        return this.#write(act, blockingLimits, (query) =>
+        return this.#write(act, 'blocking', blockingLimits, (query) =>
           work(async (text, values) => {
             await query(`SET LOCAL lock_timeout = ${lockTimeoutAfter(performance.now() - start, rung)}`);
             return query(text, values);
@@ -163,7 +198,7 @@ export class Session {
 
   /** One short writing transaction of a batched work. @throws StepError `Refused` naming who holds the lock. */
   async batch<T>(act: Act, work: (query: Query) => Promise<T>): Promise<T> {
-    return this.#write(act, batchLimits, work);
+    return this.#write(act, 'batch', batchLimits, work);
   }
 
   /** `work` for all keys in batches that tune themselves; answers the sum of what it answered, such as rows deleted. */
@@ -178,30 +213,45 @@ export class Session {
       doing: act.doing,
       batch: (some) => this.batch(act, (query) => work(query, some)),
       pause: (millis) => this.#pause(millis),
+      slowed: async () => {
+        await this.#permitted(act, 'batch');
+        return this.#governor.slowed;
+      },
     });
   }
 
-  /** Reading statements in one snapshot; `limits` hold for each of them, and the time left where they say nothing of it. */
-  async snapshot<T>(
-    limits: Record<string, string>,
-    doing: string,
-    work: (query: Query, copy: Copy) => Promise<T>,
-  ): Promise<T> {
-    const timeLeft = { statement_timeout: String(this.#millisLeft(doing) + backstop) };
-    const copy: Copy = (text, take) => copyOut(this.#main, text, take, (over) => cancelUntil(over, this, this.pids[0]));
+  /** Reading statements in one snapshot; `limits` hold for each of them. */
+  async snapshot<T>(limits: Record<string, string>, doing: string, work: (query: Query) => Promise<T>): Promise<T> {
+    const { signal } = this.#options;
     try {
-      return await this.#transaction(
-        'REPEATABLE READ READ ONLY',
-        { doing, item: 'survey' },
-        { ...timeLeft, ...limits },
-        (query) => this.#cancelledOnAbort(work(query, copy)),
+      return await this.#transaction('REPEATABLE READ READ ONLY', { doing, item: 'survey' }, limits, (query) =>
+        cancelledOn(signal, this, this.#pid, work(query)),
       );
     } catch (error) {
       throw translated(error, doing);
     }
   }
 
+  /** Rows read out in one snapshot, which may take long: as what is written, it makes way for others. */
+  async export<T>(
+    act: Act,
+    limits: Record<string, string>,
+    work: (query: Query, copy: Copy) => Promise<T>,
+  ): Promise<T> {
+    await this.#permitted(act, 'export');
+    const timeLeft = { statement_timeout: String(this.#millisLeft(act.doing) + backstop) };
+    const copy: Copy = (text, take) => copyOut(this.#main, text, take, (over) => cancelUntil(over, this, this.#pid));
+    try {
+      return await this.#transaction('REPEATABLE READ READ ONLY', act, { ...timeLeft, ...limits }, (query) =>
+        this.#watched(act, 'export', () => work(query, copy)),
+      );
+    } catch (error) {
+      throw translated(error, act.doing);
+    }
+  }
+
   async close(): Promise<void> {
+    await this.#governor.close();
     await Promise.allSettled([this.#main.end(), this.#control.end()]);
   }
 
@@ -219,12 +269,29 @@ export class Session {
     return sleep(millis, true, { signal }).catch(() => false);
   }
 
-  #write<T>(act: Act, limits: Record<string, string>, work: (query: Query) => Promise<T>): Promise<T> {
-    return this.#transaction('READ COMMITTED READ WRITE', act, limits, (query) =>
-      this.#watched(act, () => work(query)),
-    ).catch((error: unknown) => {
+  async #write<T>(
+    act: Act,
+    kind: Kind,
+    limits: Record<string, string>,
+    work: (query: Query) => Promise<T>,
+  ): Promise<T> {
+    await this.#permitted(act, kind);
+    try {
+      return await this.#transaction('READ COMMITTED READ WRITE', act, limits, (query) =>
+        this.#watched(act, kind, () => work(query)),
+      );
+    } catch (error) {
       throw translated(error, act.doing);
-    });
+    }
+  }
+
+  async #permitted({ doing }: Act, kind: Kind): Promise<void> {
+    this.#millisLeft(doing);
+    try {
+      await this.#governor.permit(doing, kind);
+    } catch (error) {
+      throw translated(error, doing);
+    }
   }
 
   /** The transaction is over when this returns, whether it was committed or rolled back. Its settings end with it. */
@@ -251,49 +318,26 @@ export class Session {
     }
   }
 
-  /** Notes whom the statement waits for, so that a lock that was not to be had has a name. */
-  async #watched<T>(act: Act, work: () => Promise<T>): Promise<T> {
+  /**
+   * Statements at work under the eyes of the governor, who may end them. It notes whom they wait for, so that a lock that was not to be
+   * had has a name.
+   */
+  async #watched<T>({ doing }: Act, kind: Kind, work: () => Promise<T>, forecastMinutes?: number): Promise<T> {
+    const stop = new AbortController();
     const over = new AbortController();
+    const until = forecastMinutes === undefined ? undefined : Date.now() + forecastMinutes * 60_000;
+    const release = this.#governor.guard(doing, { pid: this.#pid, kind, until }, (why) => stop.abort(why));
     let holders: string[] = [];
-    const looking = holdersOf(this, this.pids[0], over.signal, (found) => (holders = found));
+    const looking = holdersOf(this, this.#pid, over.signal, (found) => (holders = found));
     try {
-      return await this.#cancelledOnAbort(work());
+      return await cancelledOn(AbortSignal.any([this.#options.signal, stop.signal]), this, this.#pid, work());
     } catch (error) {
-      throw ofOneItem(error, act.doing, holders);
+      if (stop.signal.aborted && codeOf(error) === '57014') throw stop.signal.reason;
+      throw ofOneItem(error, doing, holders);
     } finally {
+      release();
       over.abort();
       await looking;
     }
   }
-
-  async #cancelledOnAbort<T>(running: Promise<T>): Promise<T> {
-    const { signal } = this.#options;
-    let over = false;
-    let cancelling: Promise<void> | undefined;
-    // A control connection that fails leaves the server's own limits, which end the statement at the deadline.
-    const onAbort = () => (cancelling = cancelUntil(() => over, this, this.pids[0]).catch(() => undefined));
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) void onAbort();
-    try {
-      return await running;
-    } finally {
-      over = true;
-      signal.removeEventListener('abort', onAbort);
-      await cancelling;
-    }
-  }
-}
-
-async function set(client: Client, settings: Record<string, string>, local = false): Promise<void> {
-  await client.query('SELECT set_config(key, value, $2) FROM pg_catalog.json_each_text($1)', [
-    JSON.stringify(settings),
-    local,
-  ]);
-}
-
-async function reset(client: Client, names: string[]): Promise<void> {
-  if (names.length === 0) return;
-  await client.query('SELECT set_config(name, reset_val, false) FROM pg_catalog.pg_settings WHERE name = ANY ($1)', [
-    names,
-  ]);
 }

@@ -9,13 +9,25 @@ export interface Connection {
   database: string;
   user: string;
   password: string;
+  /** Its password is a token of IAM, which is yet to be made. */
+  iam?: true;
   ssl: ConnectionOptions | false;
   systemIdentifier?: string;
+  /** Processors of the server, which it does not tell. */
+  cores: number;
 }
+
+const usualCores = 2;
 
 const Databases = z.record(
   z.string(),
-  z.strictObject({ secret: z.string().min(1), systemIdentifier: z.string().regex(/^\d+$/).optional() }),
+  z.strictObject({
+    secret: z.string().min(1),
+    systemIdentifier: z.string().regex(/^\d+$/).optional(),
+    cores: z.int().positive().default(usualCores),
+    /** The role that logs in by IAM: the one that the function's rights name. */
+    iamUser: z.string().min(1).optional(),
+  }),
 );
 
 /** The secret as RDS writes it, with two fields of ours. What else it holds is none of our business. */
@@ -24,7 +36,8 @@ const Secret = z.object({
   port: z.coerce.number().int().positive().default(5432),
   dbname: z.string().min(1),
   username: z.string().min(1),
-  password: z.string(),
+  /** None where the login is by IAM. */
+  password: z.string().optional(),
   /** Certificates to trust, PEM: needed where Node.js does not know the server's authority, as it does not know Amazon's. */
   ca: z.string().optional(),
   sslmode: z.string().optional(),
@@ -33,7 +46,7 @@ const Secret = z.object({
 type Environment = Record<string, string | undefined>;
 
 /**
- * Where `target` is: from DATABASES (JSON, `{"<target>": {"secret": "<arn>", "systemIdentifier": "…"}}`) and its secret,
+ * Where `target` is: from DATABASES (JSON, `{"<target>": {"secret": "<arn>", "systemIdentifier": "…", "iamUser": "…"}}`) and its secret,
  * or from DATABASE_URL when a step is run by hand.
  * @throws StepError `InvalidInput`, naming what is missing or does not fit, never a secret's content.
  */
@@ -50,13 +63,25 @@ export async function findConnection(
       throw invalid(`There is no database "${target}" in DATABASES; there is ${names}.`);
     }
     const secret = parsed(Secret, await readSecret(known.secret), `The secret of the database "${target}"`);
+    const { iamUser } = known;
+    if (iamUser !== undefined && iamUser !== secret.username) {
+      throw invalid(
+        `The secret of the database "${target}" names the role ${secret.username}, the configuration lets ${iamUser} log in by IAM: make them one.`,
+      );
+    }
+    if (iamUser === undefined && secret.password === undefined) {
+      throw invalid(`The secret of the database "${target}" does not fit: password: it is missing.`);
+    }
     return {
       host: secret.host,
       port: secret.port,
       database: secret.dbname,
       user: secret.username,
-      password: secret.password,
-      ssl: tlsFor(secret.host, secret.sslmode, secret.ca),
+      password: (iamUser === undefined && secret.password) || '',
+      ...(iamUser !== undefined && { iam: true }),
+      // RDS takes a token over TLS alone.
+      ssl: tlsFor(secret.host, secret.sslmode ?? (iamUser === undefined ? undefined : 'verify-full'), secret.ca),
+      cores: known.cores,
       ...(known.systemIdentifier && { systemIdentifier: known.systemIdentifier }),
     };
   }
@@ -77,6 +102,7 @@ function fromUrl(text: string): Connection {
     user: decodeURIComponent(url.username),
     password: decodeURIComponent(url.password),
     ssl: tlsFor(host, url.searchParams.get('sslmode') ?? undefined),
+    cores: usualCores,
   };
 }
 

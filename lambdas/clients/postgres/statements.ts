@@ -60,8 +60,11 @@ export function maintenanceGrant(
 ): string {
   if (version >= 170_000) return `GRANT MAINTAIN ON TABLE ${name} TO ${quoted(role)}`;
   if (ownerIsSuperuser) return `ALTER TABLE ${name} OWNER TO <the application's role>`;
-  return `GRANT ${quoted(owner)} TO ${quoted(role)}`;
+  return ownershipGrant(owner, role);
 }
+
+/** The statement that makes `role` an owner of what `owner` owns: altering, detaching, dropping and every clean-up need it. */
+export const ownershipGrant = (owner: string, role: string) => `GRANT ${quoted(owner)} TO ${quoted(role)}`;
 
 /** For messages only: what is run is quoted by the server. */
 const quoted = (identifier: string) =>

@@ -17,6 +17,7 @@ export const vacuum = (session: Session, oid: number, options: VacuumOptions): P
     kinds: ['r', 'm'],
     statement: (name) => vacuumStatement(name, options),
     settings: vacuumSettings(options),
+    ...(options.skipIndexes && { urgent: true }),
     measures: { deadTuples: 'pg_stat_get_dead_tuples(c.oid)', bytes, xidAge: 'age(c.relfrozenxid)' },
     doneAt: 'pg_stat_get_last_vacuum_time(c.oid)',
   });

@@ -31,6 +31,28 @@ const holdersQuery = `
   LEFT JOIN pg_stat_activity AS h ON h.pid = b.pid
   WHERE a.pid = $1 AND a.wait_event_type = 'Lock'`;
 
+/** What runs on a backend of ours, cancelled when the signal comes; it is over when this returns, either way. */
+export async function cancelledOn<T>(
+  signal: AbortSignal,
+  session: Pick<Session, 'ask'>,
+  pid: number,
+  running: Promise<T>,
+): Promise<T> {
+  let over = false;
+  let cancelling: Promise<void> | undefined;
+  // Where nobody can cancel any more, the server's own limits end the statement at the deadline.
+  const onAbort = () => (cancelling = cancelUntil(() => over, session, pid).catch(() => undefined));
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) void onAbort();
+  try {
+    return await running;
+  } finally {
+    over = true;
+    signal.removeEventListener('abort', onAbort);
+    await cancelling;
+  }
+}
+
 /** Cancels what a backend of ours does. Asked again until it is over, because a cancel that comes between two statements is lost. */
 export async function cancelUntil(over: () => boolean, session: Pick<Session, 'ask'>, pid: number): Promise<void> {
   for (let times = 0; !over() && times < 60; times += 1) {

@@ -7,4 +7,5 @@ export const opening = (): Opening => ({
   tag: 'test',
   deadline: new Deadline(new Date(Date.now() + 60_000)),
   signal: new AbortController().signal,
+  tell: () => {},
 });

@@ -117,7 +117,13 @@ async function pooler(port: number): Promise<number> {
 
 it('a session has the settings that maintenance needs', async () => {
   const url = new URL(database.urls.maintenance);
-  const connection = { host: '127.0.0.1', port: Number(url.port), database: database.name, ssl: false as const };
+  const connection = {
+    host: '127.0.0.1',
+    port: Number(url.port),
+    database: database.name,
+    ssl: false as const,
+    cores: 2,
+  };
   const login = { user: url.username, password: url.password };
   const { client, pid } = await connected({ ...connection, ...login }, 'novacron:x:y:', opening().deadline);
   const { rows } = await client.query<{ name: string; setting: string }>(
@@ -250,7 +256,7 @@ const program = {
     import { postgres } from './lambdas/clients/postgres.ts';
     import { Deadline } from './lambdas/framework/deadline.ts';
     const deadline = new Deadline(new Date(Date.now() + 60_000));
-    const db = await postgres.open({ step: 'database/vacuum-tables', tag: 'killed', deadline, signal: new AbortController().signal });
+    const db = await postgres.open({ step: 'database/vacuum-tables', tag: 'killed', deadline, signal: new AbortController().signal, tell: () => {} });
     const { tables } = await db.survey('tables');
     await db.vacuum(tables.find(({ name }) => name === 'public.slow').oid, ${JSON.stringify(slowly)});`,
   plain: `

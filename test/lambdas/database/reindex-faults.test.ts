@@ -20,7 +20,12 @@ const clients: pg.Client[] = [];
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'novacron-reindex-'));
   await chmod(folder, 0o755);
-  cluster = await startCluster({ folder: path.join(folder, 'cluster'), standby: true });
+  cluster = await startCluster({
+    folder: path.join(folder, 'cluster'),
+    standby: true,
+    // What was committed before the crash is there after it.
+    settings: { synchronous_commit: 'on' },
+  });
   const url = cluster.primary.url('postgres');
   const connect = async () => {
     const client = new pg.Client({ connectionString: url, application_name: 'test' });
@@ -126,7 +131,7 @@ describe('D19: whatever happens in the middle of a rebuild, nothing is broken an
     const script = `
       import { postgres } from './lambdas/clients/postgres.ts';
       import { Deadline } from './lambdas/framework/deadline.ts';
-      const opening = { step: 'database/reindex-bloated', tag: 'killed', deadline: new Deadline(new Date(Date.now() + 300000)), signal: new AbortController().signal };
+      const opening = { step: 'database/reindex-bloated', tag: 'killed', deadline: new Deadline(new Date(Date.now() + 300000)), signal: new AbortController().signal, tell: async () => undefined };
       const db = await postgres.open(opening);
       const { indexes } = await db.survey('indexes');
       const { oid } = indexes.find(({ relname }) => relname === 'jobs_code');

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Deadline } from '../../../lambdas/framework/deadline.ts';
 import { eachOf } from '../../../lambdas/framework/each.ts';
-import { StepError } from '../../../lambdas/framework/errors.ts';
+import { Deferred, StepError } from '../../../lambdas/framework/errors.ts';
 import type { Sample } from '../../../lambdas/framework/forecast.ts';
 import type { History } from '../../../lambdas/framework/history.ts';
 import type { RecordOf } from '../../../lambdas/framework/record.ts';
@@ -40,7 +40,14 @@ function call(
     callMinutes = 15,
     runMinutes = 120,
     dryRun = false,
-  }: { act?: (work: Work) => Promise<Change>; callMinutes?: number; runMinutes?: number; dryRun?: boolean } = {},
+    frozen,
+  }: {
+    act?: (work: Work) => Promise<Change>;
+    callMinutes?: number;
+    runMinutes?: number;
+    dryRun?: boolean;
+    frozen?: () => string | null | undefined;
+  } = {},
 ) {
   const deadline = (minutes: number) => new Deadline(new Date(Date.UTC(2026, 10, 29, 2, minutes)), () => clock);
   const each = eachOf({
@@ -50,6 +57,7 @@ function call(
     runDeadline: deadline(runMinutes),
     signal: stop.signal,
     dryRun,
+    ...(frozen && { frozen }),
     minutes: 2,
     now: () => new Date(clock),
   });
@@ -147,6 +155,19 @@ describe('each', () => {
     expect(acted).toEqual(['a', 'b', 'b', 'c']);
   });
 
+  it('D20: what was given up for the sake of others goes last, once more, and is left then with its reason', async () => {
+    let busy = 2;
+    const act = async ({ item }: Work) => {
+      if (item === 'b' && busy-- > 0) throw new Deferred('cancelled, pid 7 had waited for it');
+      return { before: {}, after: {} };
+    };
+    expect(await call(work('a', 'b', 'c'), { act })).toMatchObject({ done: 2, left: 1, failed: 0, outOfTime: true });
+    expect(acted).toEqual(['a', 'b', 'c', 'b']);
+    expect(outcomes()).toEqual({ a: 'done', b: 'left', c: 'done' });
+    expect(items.get('b')?.reason).toBe('cancelled, pid 7 had waited for it');
+    expect(await call(work('a', 'b', 'c'), { act })).toMatchObject({ done: 1, left: 0, failed: 0 });
+  });
+
   it('where the record cannot be written, the call fails: an item that was done is not called failed', async () => {
     const writing = record.putItem;
     record.putItem = async () => {
@@ -156,6 +177,29 @@ describe('each', () => {
     await expect(call(work('a', 'b'))).rejects.toThrow('the table does not answer');
     expect(acted).toEqual(['a']);
     expect(outcomes()).toEqual({});
+  });
+
+  it('W11: once a freeze has begun the item at work ends, no other starts, and the step is over for this run', async () => {
+    let freeze: string | undefined;
+    const act = async ({ item }: Work) => {
+      if (item === 'b') freeze = 'the freeze Advent holds';
+      return { before: {}, after: {} };
+    };
+    const result = await call(work('a', 'b', 'c', 'd'), { act, frozen: () => freeze });
+    expect(acted).toEqual(['a', 'b']);
+    expect(result).toMatchObject({ done: 2, left: 2, failed: 0, outOfTime: true, frozen: 'the freeze Advent holds' });
+    expect(items.get('c')).toMatchObject({ outcome: 'left', reason: 'frozen: the freeze Advent holds' });
+  });
+
+  it('W11: a freeze that has ended meanwhile leaves nothing behind: the next call goes on', async () => {
+    const frozen = await call(work('a'), { frozen: () => 'the freeze Advent holds' });
+    expect(frozen).toMatchObject({ done: 0, left: 1 });
+    expect(await call(work('a'), { frozen: () => null })).toEqual({
+      done: 1,
+      left: 0,
+      failed: 0,
+      numbers: { rows: 9 },
+    });
   });
 
   describe('W9: forecasts', () => {

@@ -38,6 +38,19 @@ describe('W13: the record of a run', () => {
     ]);
   });
 
+  it('C1: of a check that is asked again the last answer stands: no age is added to another', async ({ table }) => {
+    await put(table, aRun('run-1'));
+    const check = record(table, 'checks/backup-is-fresh');
+    const finding = { severity: 'critical' as const, subject: 'Backup', message: 'It is 31 h old.' };
+    await check.started(at(0));
+    await check.ended(at(1), result({ failed: 1, numbers: { ageHours: 31 }, findings: [finding] }));
+    await check.started(at(31));
+    await check.ended(at(32), result({ numbers: { ageHours: 0.4 } }));
+    const [kept] = (await check.read()).steps;
+    expect(kept).toMatchObject({ calls: 2, done: 1, failed: 0, numbers: { ageHours: 0.4 }, findings: [] });
+    expect(kept!.step).toBe('checks/backup-is-fresh');
+  });
+
   it('keeps each finding once, however many calls repeat it', async ({ table }) => {
     await put(table, aRun('run-1'));
     const findings = [{ severity: 'warning' as const, subject: 'orders', message: 'is never vacuumed' }];

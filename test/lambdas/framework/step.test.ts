@@ -5,9 +5,10 @@ import { describe, expect, vi } from 'vitest';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { keys } from '../../../lambdas/framework/keys.ts';
 import { liveCalls } from '../../../lambdas/framework/call.ts';
-import type { Client } from '../../../lambdas/framework/client.ts';
+import type { Client, Opening } from '../../../lambdas/framework/client.ts';
 import { StepError } from '../../../lambdas/framework/errors.ts';
 import { noteOnRun } from '../../../lambdas/framework/lease.ts';
+import { readRecord } from '../../../lambdas/framework/record.ts';
 import type { Result } from '../../../lambdas/framework/result.ts';
 import { step, type Context } from '../../../lambdas/framework/step.ts';
 import { aRun, it as withTable, put } from '../../support/run-table.ts';
@@ -37,13 +38,18 @@ async function endpointOf(client: DynamoDBClient): Promise<string> {
 const nothing: Result = { done: 0, left: 0, failed: 0, numbers: {} };
 
 /** A step of two clients that writes down what happens to them. */
-function made(run: (context: Context) => Promise<Result>, earlier?: Client<object>['earlier']) {
+function made(
+  run: (context: Context) => Promise<Result>,
+  earlier?: Client<object>['earlier'],
+  onOpen: (opening: Opening) => void = () => {},
+) {
   const told: string[] = [];
   const client = (name: string): Client<object> => ({
     needs: 'internet',
     earlier,
-    async open() {
+    async open(opening) {
       told.push(`open ${name}`);
+      onOpen(opening);
       return { [Symbol.asyncDispose]: async () => void told.push(`close ${name}`) };
     },
   });
@@ -133,6 +139,29 @@ describe('a step', () => {
     expect(await call(event)).toEqual({ done: 0, left: 1, failed: 0, numbers: {}, wait: 'pid 7 still works' });
     expect(told.slice(2)).toEqual(['close second', 'close first']);
     expect(await table.get(keys.step(id, 'test/step'))).toMatchObject({ done: 0, wait: 'pid 7 still works' });
+  });
+
+  it('D20: what a client tells is in the record: each brake by itself, how often and how long in its numbers, and its findings', async ({
+    id,
+    table,
+  }) => {
+    const brake = { signal: 'standby lag', value: '40 MB', action: 'slow' as const, seconds: 0 };
+    const finding = { severity: 'information' as const, subject: 'governor', message: 'cannot be read' };
+    const { call, event } = made(
+      async () => ({ ...nothing, numbers: { rows: 5 } }),
+      undefined,
+      ({ tell }) => {
+        tell({ brake });
+        tell({ brake: { ...brake, action: 'clear', seconds: 6 } });
+        tell({ finding });
+      },
+    );
+    const numbers = { rows: 5, brakes: 2, brakedMinutes: expect.any(Number) };
+    expect(await call(event)).toMatchObject({ numbers, findings: [finding, finding] });
+    expect(await table.get(keys.step(id, 'test/step'))).toMatchObject({ numbers, findings: [finding] });
+    const { brakes } = await readRecord(table, id);
+    expect(brakes).toHaveLength(4);
+    expect(brakes[0]).toEqual({ step: 'test/step', at: expect.any(String), ...brake });
   });
 
   it('is told to stop before its invocation ends, and its answer still counts', async ({ id, table }) => {

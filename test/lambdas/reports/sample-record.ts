@@ -290,6 +290,7 @@ export const failedRecord: RunRecord = {
   run,
   steps,
   items,
+  brakes: [],
   ledger: [
     {
       kind: 'alarm-mute',
@@ -375,6 +376,7 @@ export const blockedRecord: RunRecord = {
         : item,
     ),
   items: [],
+  brakes: [],
   ledger: [],
   notices: [],
 };

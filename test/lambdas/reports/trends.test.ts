@@ -78,6 +78,32 @@ describe('O1: the trend of numbers', () => {
     });
   });
 
+  it('has the weeks in a table, the latest first, with what was not read and what is not complete', async () => {
+    const week = (period: string, numbers: Record<string, number>, complete = true) => ({
+      ...aDay(0, numbers),
+      ...{ period, complete },
+    });
+    const weeks = [
+      week('2026-W46', { databaseBytes: 4e9, deadTuples: 500, standbys: 1 }),
+      week('2026-W47', { databaseBytes: 4.5e9, standbys: 1 }),
+      week('2026-W48', { databaseBytes: 5e9, deadTuples: 700, standbys: 1 }, false),
+    ];
+    const [target] = of({ days: trends.days, weeks }).targets;
+    expect(target!.weeks).toEqual({
+      names: ['database size', 'dead tuples'],
+      rows: [
+        { week: '2026-W48', complete: false, means: ['4.66 GiB', '700'] },
+        { week: '2026-W47', complete: true, means: ['4.19 GiB', undefined] },
+        { week: '2026-W46', complete: true, means: ['3.73 GiB', '500'] },
+      ],
+    });
+    const html = plain(await htmlReport(reportOf({ ...doneRecord, trends: { ...trends, weeks } }, reportedAt)));
+    expect(html).toContain('Week by week');
+    expect(html).toMatch(/2026-W48 not complete 4\.66 GiB 700/);
+    expect(html).toMatch(/2026-W47 4\.19 GiB –/);
+    expect(of({ days: trends.days, weeks: weeks.slice(1) }).targets[0]).not.toHaveProperty('weeks');
+  });
+
   it('draws nothing of fewer than three days, nor a flat line: it says so', () => {
     const flat = (ago: number) => {
       const zero = { min: 0, max: 0, mean: 0, last: 0, weight: 1 };

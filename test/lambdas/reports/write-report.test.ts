@@ -37,7 +37,7 @@ describe('writing the report', () => {
     expect(stored.get(`${folder}/report.html`)).toMatch(/^<!doctype html>/);
     expect(stored.get(`${folder}/report.txt`)).toMatch(/^Production weekly maintenance failed/);
     expect(JSON.parse(stored.get(`${folder}/record.json`) ?? '')).toEqual(
-      JSON.parse(JSON.stringify({ ...failedRecord, trends: { runs: [], days: [] } })),
+      JSON.parse(JSON.stringify({ ...failedRecord, trends: { runs: [], days: [], weeks: [] } })),
     );
   });
 
@@ -46,7 +46,7 @@ describe('writing the report', () => {
     expect(stored.get(`${folder}/report.txt`)).toMatch(/^Dry run of production weekly maintenance/);
   });
 
-  it('W9: with the earlier runs of its window and the days of four weeks', async () => {
+  it('W9: with the earlier runs of its window, the days of four weeks and the weeks of half a year', async () => {
     const asked: unknown[] = [];
     const summary = {
       id: 'r',
@@ -74,6 +74,7 @@ describe('writing the report', () => {
     expect(asked).toEqual([
       ['production', new Date('2024-09-14'), new Date('2026-11-29T02:00:04Z')],
       ['production', 'DAY', '2026-11-02', '2026-11-29'],
+      ['production', 'WEEK', '2026-W23', '2026-W48'],
     ]);
   });
 

@@ -3,7 +3,7 @@ import type { Table } from '../../../lambdas/clients/table.ts';
 import { Deadline } from '../../../lambdas/framework/deadline.ts';
 import { endRun, openRun, readLease, readRun, releaseLease } from '../../../lambdas/framework/lease.ts';
 import { keys } from '../../../lambdas/framework/keys.ts';
-import type { StepItem } from '../../../lambdas/framework/record-items.ts';
+import type { ItemItem, StepItem } from '../../../lambdas/framework/record-items.ts';
 import type { Run } from '../../../lambdas/framework/run.ts';
 import { handler } from '../../../lambdas/windows/end-run.step.ts';
 import { aRun, it } from '../../support/run-table.ts';
@@ -12,12 +12,16 @@ import { writtenMetrics } from '../../support/written-metrics.ts';
 const closer = 'arn:close-run:1';
 const operation = (name: string) => ({ name, machine: `arn:${name}`, execution: `arn:${name}:1`, minutes: 2 });
 
-/** A run that holds the lease and is being closed, two steps of one operation in its record; a second operation never began. */
+/** A run that holds the lease and is being closed, items of two steps of one operation in its record; a second operation never began. */
 async function closing(table: Table, over: Partial<Run> = {}) {
   const run = aRun('run-1', {
     ...{ state: 'closing', closer, outcome: 'deferred', because: 'two tables are left' },
     openedAt: new Date(Date.now() - 30 * 60_000).toISOString(),
     operations: [operation('database_optimization'), operation('index_rebuild')],
+    results: [
+      { operation: 'database_optimization', outcome: 'deferred', steps: [] },
+      { operation: 'index_rebuild', outcome: 'skipped', steps: [] },
+    ],
     ...over,
   });
   await openRun(table, 'maintenance', { epoch: 0 }, run, []);
@@ -31,12 +35,25 @@ async function closing(table: Table, over: Partial<Run> = {}) {
     ...over,
   });
   const steps = [
-    step({ operation: 'database_optimization', target: 'novacron', done: 9, left: 2, failed: 1 }),
-    step({ operation: 'database_optimization', target: 'billing', done: 3 }),
+    step({ operation: 'database_optimization', target: 'novacron' }),
+    step({ operation: 'database_optimization', target: 'billing' }),
     step({ step: 'checks/backup-is-fresh', failed: 1 }),
   ];
   for (const item of steps)
     await table.write([{ Put: { Item: { ...keys.step(run.id, item.step, item.target), ...item } } }]);
+  const items = (target: string, outcome: ItemItem['outcome'], count: number) =>
+    Array.from({ length: count }, (_, i): ItemItem => {
+      const [item, at] = [`${outcome} ${i}`, run.openedAt];
+      const times = { startedAt: at, endedAt: at, forecastMinutes: 1 };
+      return { step: 'database/vacuum-tables', target, item, does: 'VACUUM', outcome, ...times };
+    });
+  for (const one of [
+    ...items('novacron', 'done', 9),
+    ...items('novacron', 'left', 2),
+    ...items('novacron', 'failed', 1),
+    ...items('billing', 'done', 3),
+  ])
+    await table.write([{ Put: { Item: { ...keys.item(run.id, one.step, one.target, one.item), ...one } } }]);
   return run;
 }
 

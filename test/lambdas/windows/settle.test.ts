@@ -224,6 +224,11 @@ describe('W13: how the run came out', () => {
       outcome: 'deferred',
       because: 'cache_cleanup did not start: the freeze X holds until 06:00; the next window goes on',
     });
+    const stopped = step({ left: 3, frozen: 'the freeze Advent holds' });
+    expect(settle(run(passed), running, [answer('deferred')], [stopped])).toEqual({
+      outcome: 'deferred',
+      because: 'database_optimization did not go on: the freeze Advent holds; the next window goes on',
+    });
     expect(settle(run(passed), running, [answer('deferred'), results[1]!], [frozen]).because).toBe(
       'cache_cleanup did not start: the freeze X holds until 06:00; ' +
         'database_optimization could not end before 2026-11-29T03:55:00.000Z; the next window goes on',

@@ -65,9 +65,10 @@ const failing = (code: string) =>
   new StepError('Refused', `said (${code})`, { cause: Object.assign(new Error('said'), { code }) });
 
 /** Ten thousand keys where a batch fails with these codes first; each batch takes no time. */
-async function worked(codes: string[], batchesInTime = Infinity) {
+async function worked(codes: string[], { batchesInTime = Infinity, slowed = false } = {}) {
   const seen: number[] = [];
   const tried: number[] = [];
+  const pauses: number[] = [];
   const keys = Array.from({ length: 10_000 }, (_, i) => i);
   const outcome = await inBatches({
     keys,
@@ -81,9 +82,13 @@ async function worked(codes: string[], batchesInTime = Infinity) {
       seen.push(...some);
       return some.length;
     },
-    pause: async () => tried.length < batchesInTime,
+    pause: async (millis) => {
+      pauses.push(millis);
+      return tried.length < batchesInTime;
+    },
+    slowed: async () => slowed,
   }).catch((error: Error) => error);
-  return { outcome, seen, tried, keys };
+  return { outcome, seen, tried, keys, pauses };
 }
 
 describe('all keys in batches', () => {
@@ -114,8 +119,15 @@ describe('all keys in batches', () => {
     expect(broken.outcome).toBeInstanceOf(StepError);
   });
 
+  it('D20: goes slow with half the size and twice the pause', async () => {
+    const { seen, tried, keys, pauses } = await worked([], { slowed: true });
+    expect(seen).toEqual(keys);
+    expect(tried.slice(0, 2)).toEqual([500, 600]);
+    expect(new Set(pauses)).toEqual(new Set([100]));
+  });
+
   it('stops where the time does, and says how far it came', async () => {
-    const { outcome, seen } = await worked([], 2);
+    const { outcome, seen } = await worked([], { batchesInTime: 2 });
     expect(outcome).toMatchObject({
       name: 'Retryable',
       message: expect.stringContaining('stopped after 2200 of 10000'),

@@ -207,3 +207,13 @@ describe('batches', () => {
     expect(await database.query('SELECT count(*)::int AS left FROM app.jobs')).toEqual([{ left: 2_000 }]);
   });
 });
+
+it('D20: what only looks cannot write: all that writes has to pass the governor', async () => {
+  const session = await open();
+  await expect(session.ask('CREATE TABLE app.around (id int)')).rejects.toMatchObject({
+    message: expect.stringContaining('25006'),
+  });
+  await expect(
+    session.snapshot({}, 'Survey', (query) => query('CREATE TABLE app.around (id int)')),
+  ).rejects.toMatchObject({ message: expect.stringContaining('25006') });
+});
