@@ -1,3 +1,7 @@
+import { handler as findBigKeys } from './cache/find-big-keys.step.ts';
+import { handler as readMemory } from './cache/read-memory.step.ts';
+import { handler as removeStaleKeys } from './cache/remove-stale-keys.step.ts';
+import { handler as saveAndRewrite } from './cache/save-and-rewrite.step.ts';
 import { handler as automationIsSound } from './checks/automation-is-sound.step.ts';
 import { handler as backupIsFresh } from './checks/backup-is-fresh.step.ts';
 import { handler as listChangeRequests } from './checks/change-requests.step.ts';
@@ -43,6 +47,10 @@ import { handler as watch } from './windows/watch.step.ts';
 
 /** Every function, by its path under lambdas/. A test compares this list with the files. */
 export const steps = {
+  'cache/find-big-keys': findBigKeys,
+  'cache/read-memory': readMemory,
+  'cache/remove-stale-keys': removeStaleKeys,
+  'cache/save-and-rewrite': saveAndRewrite,
   'checks/automation-is-sound': automationIsSound,
   'checks/backup-is-fresh': backupIsFresh,
   'checks/change-requests': listChangeRequests,

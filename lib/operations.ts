@@ -3,7 +3,7 @@ import type { StepName } from '../lambdas/registry.ts';
 /** What an operation runs in turn. `per: 'database'`: once for each database of the configuration. */
 export interface PlannedStep {
   step: StepName;
-  per?: 'database';
+  per?: 'database' | 'cache';
 }
 
 interface Operation {
@@ -41,6 +41,15 @@ export const operations = {
       { step: 'database/rebuild-indexes', per: 'database' },
       { step: 'database/refresh-statistics', per: 'database' },
       { step: 'database/archive-old-data', per: 'database' },
+    ],
+  },
+  cache_cleanup: {
+    comment: 'Removes stale keys by declared patterns, looks for big ones, saves, and reads memory (K1 to K4).',
+    steps: [
+      { step: 'cache/remove-stale-keys', per: 'cache' },
+      { step: 'cache/find-big-keys', per: 'cache' },
+      { step: 'cache/save-and-rewrite', per: 'cache' },
+      { step: 'cache/read-memory', per: 'cache' },
     ],
   },
   metric_aggregation: {

@@ -2,12 +2,13 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { checkout } from './bare/cache.mjs';
+import { queueKeys } from './novacron/cache.ts';
 
 /** What one machine has in the place of an AWS account. */
 export interface LocalSystems {
   account: string;
   region: string;
-  secretArn: string;
+  secretArns: { database: string; cache: string };
   /** A dependency that answers. */
   dependency: string;
 }
@@ -37,7 +38,7 @@ export async function windowNames(): Promise<string[]> {
  */
 export async function writeLocalConfiguration(
   folder: string,
-  { account, region, secretArn, dependency }: LocalSystems,
+  { account, region, secretArns, dependency }: LocalSystems,
 ): Promise<string> {
   await mkdir(folder, { recursive: true });
   await copyFile(join(checkout, 'config', 'windows.yaml'), join(folder, 'windows.yaml'));
@@ -50,7 +51,10 @@ export async function writeLocalConfiguration(
       availabilityZones: [`${region}a`],
       endpoints: ['s3', 'dynamodb', 'secretsmanager'],
     },
-    targets: { databases: [{ name: 'novacron', secretArn }] },
+    targets: {
+      databases: [{ name: 'novacron', secretArn: secretArns.database }],
+      caches: [{ name: 'novacron', secretArn: secretArns.cache }],
+    },
     buckets: { backups: { name: backupsBucket, prefix: 'novacron/' } },
     snapshots: { volumesByTag: snapshotTag },
     notify: { emails: ['platform-operations@novacron.example'] },
@@ -64,7 +68,19 @@ export async function writeLocalConfiguration(
     dependencies: [{ name: 'aws', url: dependency, timeoutSeconds: 5 }],
     metrics,
     alarms: { mute: alarmNames },
-    steps: { 'database/vacuum-tables': { minDeadTuples: 1_000 } },
+    steps: {
+      'database/vacuum-tables': { minDeadTuples: 1_000 },
+      'cache/remove-stale-keys': {
+        stale: [
+          { cache: 'novacron', match: 'cache:page:v1:*', always: true },
+          // A server that is seconds old knows nothing that is idle for longer: 3.6 s.
+          { cache: 'novacron', match: 'cache:user:*', types: ['hash'], idleHours: 0.001 },
+        ],
+        queues: [{ name: 'job_queue', keys: queueKeys }],
+        readsOnlyOnPrimary: ['novacron'],
+      },
+      'cache/find-big-keys': { minBytes: 1_048_576 },
+    },
   };
   await writeFile(join(folder, 'production.yaml'), stringify(production));
   return folder;

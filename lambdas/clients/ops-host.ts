@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Client } from '../framework/client.ts';
 import type { Numbers } from '../framework/result.ts';
 import { localHost } from './ops-host/local-process.ts';
-import { readSecret } from './postgres/credentials.ts';
+import { readSecret } from './secret.ts';
 import { findConnection } from './postgres/settings.ts';
 
 /** A program of the ops host at work on the target's database, whose address and login it gets by environment, never as an argument. */

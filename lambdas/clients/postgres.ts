@@ -9,6 +9,7 @@ import { type LeafPages, measureIndex } from './postgres/leaf-pages.ts';
 import { dropLeftover } from './postgres/leftovers.ts';
 import { type Rebuilt, reindex, type ReindexOptions } from './postgres/reindex.ts';
 import { dropRepackLeftover, measureWaste, repackConcurrently, tableBytes } from './postgres/repack.ts';
+import { Lanes } from './postgres/lanes.ts';
 import {
   createPartition,
   detachPartition,
@@ -33,7 +34,7 @@ import {
   type OldRowsTable,
   type RowKey,
 } from './postgres/old-rows.ts';
-import { readSecret, signedIn } from './postgres/credentials.ts';
+import { signedIn } from './postgres/sign-in.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
 import {
@@ -56,6 +57,7 @@ import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
 import { type Fact, type Survey, survey } from './postgres/survey.ts';
 import { vacuum } from './postgres/vacuum.ts';
+import { readSecret } from './secret.ts';
 
 /** One database of NovaCron, by a session of its own on the primary. */
 export interface Postgres {
@@ -158,21 +160,22 @@ export const postgres: Client<Postgres> = {
   async open(opening) {
     const connection = await signedIn(await findConnection(opening.target, readSecret));
     const session = await Session.open(connection, opening);
+    const lanes = new Lanes(session);
     try {
       const systemIdentifier = await refuseOthers(session, opening, connection.systemIdentifier);
       return {
         systemIdentifier,
         survey: (...facts) => survey(session, facts),
         numbers: () => numbers(session),
-        vacuum: (oid, options) => vacuum(session, oid, options),
         measureIndex: (oid) => measureIndex(session, oid),
         reindex: (oid, options) => reindex(session, oid, options),
         dropLeftover: (oid) => dropLeftover(session, oid),
-        analyse: (oid, options) => analyse(session, oid, options),
         tableBytes: (oid) => tableBytes(session, oid),
         measureWaste: (oid) => measureWaste(session, oid),
         repackConcurrently: (oid) => repackConcurrently(session, oid),
         dropRepackLeftover: (table) => dropRepackLeftover(session, table),
+        vacuum: (oid, options) => lanes.use((lane) => vacuum(lane, oid, options)),
+        analyse: (oid, options) => lanes.use((lane) => analyse(lane, oid, options)),
         sequences: () => sequences(session),
         advance: (oid) => advance(session, oid),
         copyRows: (source, store) => copyRows(session, source, store),
@@ -193,7 +196,7 @@ export const postgres: Client<Postgres> = {
         deleteOrphans: (relation, before, keys) => deleteOrphans(session, relation, before, keys),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),
-        [Symbol.asyncDispose]: () => session.close(),
+        [Symbol.asyncDispose]: () => lanes[Symbol.asyncDispose](),
       };
     } catch (error) {
       await session.close();

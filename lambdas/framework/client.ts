@@ -6,6 +6,7 @@ export type Capability =
   | 'postgres'
   | 'baselines'
   | 'opsHost'
+  | 'redis'
   | 'lease'
   | 'executions'
   | 'notices'

@@ -65,6 +65,8 @@ const Database = z.strictObject({
   name: Name,
   secretArn: SecretArn,
   systemIdentifier: SystemIdentifier.optional(),
+  /** Processors of the server, from which the governor knows what is busy. */
+  cores: z.int().positive().optional(),
   iam: z.strictObject({ resourceId: DatabaseResourceId, user: DatabaseUser }).optional(),
 });
 const Cache = z.strictObject({ name: Name, secretArn: SecretArn });

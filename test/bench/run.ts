@@ -11,6 +11,7 @@ import { orphanRows } from './orphans.ts';
 import { startRows } from './start.ts';
 import { synthRows } from './synth.ts';
 import { aligned, tableOf, type Row } from './table.ts';
+import { vacuumRows } from './vacuum.ts';
 
 /** `npm run bench`, a few minutes: prints one table; with `-- --write` it also stands in docs/benchmarks.md afterwards. */
 const machine = () =>
@@ -31,6 +32,7 @@ for (const [part, measure] of Object.entries({
   'the framework': frameRows,
   'the calendar': calendarRows,
   'rebuilding indexes': reindexRows,
+  vacuuming: vacuumRows,
   orphans: orphanRows,
 })) {
   console.error(`Measuring ${part} ...`);

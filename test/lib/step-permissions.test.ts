@@ -87,7 +87,9 @@ function commandsOf(step: StepName): string[] {
   });
   const sources = Object.keys(metafile.inputs).map((file) => readFileSync(join(checkout, file), 'utf8'));
   return [
-    ...new Set(sources.flatMap((source) => source.match(/\b(?:[A-Z]\w*Command|paginate[A-Z]\w*|Upload)(?=\()/g) ?? [])),
+    ...new Set(
+      sources.flatMap((source) => source.match(/\b(?:[A-Z]\w*Command|paginate[A-Z]\w*|(?<=new )Upload)(?=\()/g) ?? []),
+    ),
   ];
 }
 

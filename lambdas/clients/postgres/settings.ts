@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import * as z from 'zod';
 import { StepError } from '../../framework/errors.ts';
+import { isLoopback, parsed } from '../secret.ts';
 
 /** How to reach a database. `systemIdentifier` is the one by which the configuration knows the server. */
 export interface Connection {
@@ -106,8 +107,6 @@ function fromUrl(text: string): Connection {
   };
 }
 
-const isLoopback = (host: string) => host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
-
 /**
  * TLS with a verified certificate, except on loopback, where nobody stands between.
  * @throws StepError `InvalidInput` for a mode that would send the password to a server nobody verified.
@@ -118,19 +117,6 @@ export function tlsFor(host: string, mode?: string, ca?: string): ConnectionOpti
     throw invalid(`sslmode ${mode} for ${host} is refused: away from loopback only verify-full, which is the default.`);
   }
   return { rejectUnauthorized: true, servername: host, ...(ca && { ca }) };
-}
-
-function parsed<T extends z.ZodType>(schema: T, text: string, what: string): z.output<T> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw invalid(`${what} is no JSON.`);
-  }
-  const result = schema.safeParse(json);
-  if (result.success) return result.data;
-  const fields = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-  throw invalid(`${what} does not fit: ${fields.join('; ')}.`);
 }
 
 const invalid = (message: string) => new StepError('InvalidInput', message);

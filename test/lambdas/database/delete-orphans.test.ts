@@ -413,7 +413,7 @@ const program = `
   import { postgres } from './lambdas/clients/postgres.ts';
   import { removeOrphans } from './lambdas/database/remove-orphans.ts';
   import { Deadline } from './lambdas/framework/deadline.ts';
-  const opening = { step: 'database/delete-orphans', tag: 'orphans', deadline: new Deadline(new Date(Date.now() + 60_000)), signal: new AbortController().signal };
+  const opening = { step: 'database/delete-orphans', tag: 'orphans', deadline: new Deadline(new Date(Date.now() + 60_000)), signal: new AbortController().signal, tell() {} };
   const [db, store] = [await postgres.open(opening), await archives.open(opening)];
   const { relation } = await db.relationFacts({ child: 'public.runs', column: 'task_id', parent: 'public.tasks', parentColumn: 'id', createdAt: 'created_at' });
   const work = { relation, minAgeDays: 1, allowed: 1e9, orphans: 15000, rows: 100000 };

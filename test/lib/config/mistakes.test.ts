@@ -79,14 +79,14 @@ describe('W7: a mistake is told with its file, line, field, what was found and w
     [
       'an operation twice in one window',
       'windows.yaml',
-      ['# - cache_cleanup', '- database_optimization'],
-      { field: 'maintenance_windows.production.weekly.operations[1]', allowed: 'each only once' },
+      ['# - log_rotation', '- database_optimization'],
+      { field: 'maintenance_windows.production.weekly.operations[2]', allowed: 'each only once' },
     ],
     [
       'a window without operations',
       'windows.yaml',
       [
-        '        - database_optimization\n        # - cache_cleanup\n        # - log_rotation\n        - metric_aggregation\n',
+        '        - database_optimization\n        - cache_cleanup\n        # - log_rotation\n        - metric_aggregation\n',
         '',
       ],
       { field: 'maintenance_windows.production.weekly.operations', found: 'nothing', allowed: 'a list of at least 1' },
@@ -119,7 +119,7 @@ describe('W7: a mistake is told with its file, line, field, what was found and w
       ['- name: novacron\n', '- name: novacron\n      secretArm: x\n'],
       {
         field: 'targets.databases[0].secretArm',
-        allowed: 'name, secretArn, systemIdentifier, iam',
+        allowed: 'name, secretArn, systemIdentifier, cores, iam',
         nearest: 'secretArn',
       },
     ],

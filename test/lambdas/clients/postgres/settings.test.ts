@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { translated } from '../../../../lambdas/clients/postgres/errors.ts';
 import { applicationName } from '../../../../lambdas/clients/postgres/connection.ts';
-import { signedIn } from '../../../../lambdas/clients/postgres/credentials.ts';
+import { signedIn } from '../../../../lambdas/clients/postgres/sign-in.ts';
 import { findConnection, tlsFor } from '../../../../lambdas/clients/postgres/settings.ts';
 
 const secret = {
@@ -47,6 +47,7 @@ describe('where a database is', () => {
         password: '',
         iam: true,
         ssl: { rejectUnauthorized: true, servername: 'localhost' },
+        cores: 2,
       });
     });
 

@@ -1,30 +1,6 @@
 import { StepError } from '../../framework/errors.ts';
 import type { Connection } from './settings.ts';
 
-export async function readSecret(id: string): Promise<string> {
-  const { SecretsManagerClient, GetSecretValueCommand } = await import('../sdk/secrets.ts');
-  const client = new SecretsManagerClient();
-  try {
-    const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: id }));
-    return SecretString ?? '';
-  } catch (error) {
-    const name = error instanceof Error ? error.name : String(error);
-    const lasting = [
-      'ResourceNotFoundException',
-      'AccessDeniedException',
-      'InvalidRequestException',
-      'DecryptionFailure',
-    ];
-    throw new StepError(
-      lasting.includes(name) ? 'InvalidInput' : 'Retryable',
-      `The secret ${id} cannot be read: ${name}.`,
-      { cause: error },
-    );
-  } finally {
-    client.destroy();
-  }
-}
-
 /**
  * The connection with a token for its password where the login is by IAM. It is made here, without asking AWS, and opens connections for
  * 15 minutes; those that are open stay.
