@@ -17,8 +17,11 @@ import { handler as archiveLogTables } from './database/archive-log-tables.step.
 import { handler as archiveOldData } from './database/archive-old-data.step.ts';
 import { handler as createPartitions } from './database/create-partitions.step.ts';
 import { handler as deleteOrphans } from './database/delete-orphans.step.ts';
+import { handler as rebuildIndexes } from './database/rebuild-indexes.step.ts';
 import { handler as refreshStatistics } from './database/refresh-statistics.step.ts';
+import { handler as reindexBloated } from './database/reindex-bloated.step.ts';
 import { handler as retirePartitions } from './database/retire-partitions.step.ts';
+import { handler as rewriteTables } from './database/rewrite-tables.step.ts';
 import { handler as vacuumTables } from './database/vacuum-tables.step.ts';
 import { handler as readDatabaseHourly } from './metrics/read-database-hourly.step.ts';
 import { handler as readDatabase } from './metrics/read-database.step.ts';
@@ -63,8 +66,11 @@ export const steps = {
   'database/archive-old-data': archiveOldData,
   'database/create-partitions': createPartitions,
   'database/delete-orphans': deleteOrphans,
+  'database/rebuild-indexes': rebuildIndexes,
   'database/refresh-statistics': refreshStatistics,
+  'database/reindex-bloated': reindexBloated,
   'database/retire-partitions': retirePartitions,
+  'database/rewrite-tables': rewriteTables,
   'database/vacuum-tables': vacuumTables,
   'metrics/read-database': readDatabase,
   'metrics/read-database-hourly': readDatabaseHourly,

@@ -108,6 +108,11 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     inVpc: true,
   }),
 
+  baselines: ({ names: { tableArn } }) => ({ statements: [items(tableArn, 'BASELINE')], services: ['dynamodb'] }),
+
+  // A process of the machine for tests and npm start; on AWS there is none yet, and its work is only reported.
+  opsHost: () => ({ statements: [], services: [] }),
+
   // A transaction over items of several kinds is allowed only by one statement that covers all of their keys.
   lease: ({ names: { tableArn }, build }) => ({
     statements: [items(tableArn, 'LEASE', 'OCCURRENCE', 'RUN')],

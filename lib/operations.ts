@@ -24,17 +24,21 @@ export const operations = {
   },
   database_optimization: {
     comment:
-      'Vacuums the tables that need it, worst first, moves sequences past their columns, removes orphans, retires old partitions (D5, D15, D7, D9).',
+      'Vacuums the tables that need it, worst first, rebuilds bloated indexes, moves sequences past their columns, removes orphans, retires old partitions (D5, D6, D15, D7, D9).',
     steps: [
       { step: 'database/vacuum-tables', per: 'database' },
+      { step: 'database/reindex-bloated', per: 'database' },
       { step: 'database/advance-sequences', per: 'database' },
       { step: 'database/delete-orphans', per: 'database' },
       { step: 'database/retire-partitions', per: 'database' },
     ],
   },
   index_rebuild: {
-    comment: 'Refreshes all statistics and archives old data (D13, D14).',
+    comment:
+      'Rewrites the table that wastes most, rebuilds every bloated index, refreshes all statistics, archives old data (D10, D11, D13, D14).',
     steps: [
+      { step: 'database/rewrite-tables', per: 'database' },
+      { step: 'database/rebuild-indexes', per: 'database' },
       { step: 'database/refresh-statistics', per: 'database' },
       { step: 'database/archive-old-data', per: 'database' },
     ],

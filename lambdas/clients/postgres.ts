@@ -1,10 +1,14 @@
 import type { Readable } from 'node:stream';
 import type { Client, Opening } from '../framework/client.ts';
 import { StepError } from '../framework/errors.ts';
-import type { Change } from '../framework/result.ts';
+import type { Change, Postponed } from '../framework/result.ts';
 import type { CopiedRows, Receipt } from './archive-manifest.ts';
 import { analyse } from './postgres/analyse.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
+import { type LeafPages, measureIndex } from './postgres/leaf-pages.ts';
+import { dropLeftover } from './postgres/leftovers.ts';
+import { type Rebuilt, reindex, type ReindexOptions } from './postgres/reindex.ts';
+import { dropRepackLeftover, measureWaste, repackConcurrently, tableBytes } from './postgres/repack.ts';
 import { Lanes } from './postgres/lanes.ts';
 import {
   createPartition,
@@ -68,11 +72,28 @@ export interface Postgres {
    * @throws StepError `Refused` without the right to, `Retryable` when the table is locked, gone or the time is up.
    */
   vacuum(oid: number, options: VacuumOptions): Promise<Change>;
+  /** Undefined where the index cannot be measured: without the extension pgstattuple, or while it is locked. */
+  measureIndex(oid: number): Promise<LeafPages | undefined>;
+  /**
+   * Rebuilds the index with this oid while the application goes on.
+   * @throws StepError `Refused` where it must not be rebuilt, or its rebuild failed: `graveness` tells the grave ones.
+   */
+  reindex(oid: number, options: ReindexOptions): Promise<Rebuilt | Postponed>;
+  /** Drops what a rebuild left behind. @throws StepError `Refused` while somebody is at work on its table, or without the right to. */
+  dropLeftover(oid: number): Promise<void | Postponed>;
   /**
    * Analyses the table with this oid, `only` without its partitions, and tells its `modifiedTuples` before and after.
    * @throws StepError as `vacuum` does.
    */
   analyse(oid: number, options: { only: boolean }): Promise<Change>;
+  /** Bytes of a table with its indexes and toast table. */
+  tableBytes(oid: number): Promise<number>;
+  /** Bytes of a table and its toast table, and how many of them are free or dead; undefined where it cannot be measured. */
+  measureWaste(oid: number): Promise<{ bytes: number; waste: number } | undefined>;
+  /** 19 and later: rewrites the table while it is read and written. */
+  repackConcurrently(oid: number): Promise<void>;
+  /** @throws StepError `Refused` while a pg_repack is at work, naming it. */
+  dropRepackLeftover(table: number): Promise<void>;
   /** Every sequence that a column takes numbers from, and how far both are. */
   sequences(): Promise<SequenceState[]>;
   /**
@@ -146,6 +167,13 @@ export const postgres: Client<Postgres> = {
         systemIdentifier,
         survey: (...facts) => survey(session, facts),
         numbers: () => numbers(session),
+        measureIndex: (oid) => measureIndex(session, oid),
+        reindex: (oid, options) => reindex(session, oid, options),
+        dropLeftover: (oid) => dropLeftover(session, oid),
+        tableBytes: (oid) => tableBytes(session, oid),
+        measureWaste: (oid) => measureWaste(session, oid),
+        repackConcurrently: (oid) => repackConcurrently(session, oid),
+        dropRepackLeftover: (table) => dropRepackLeftover(session, table),
         vacuum: (oid, options) => lanes.use((lane) => vacuum(lane, oid, options)),
         analyse: (oid, options) => lanes.use((lane) => analyse(lane, oid, options)),
         sequences: () => sequences(session),

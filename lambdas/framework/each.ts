@@ -3,10 +3,14 @@ import { Deferred, StepError } from './errors.ts';
 import { forecast } from './forecast.ts';
 import type { History } from './history.ts';
 import type { RecordOf } from './record.ts';
-import type { Change, Finding, Numbers, Result, Work } from './result.ts';
+import type { Change, Finding, Numbers, Postponed, Result, Work } from './result.ts';
 
 /** The framework's loop over work, worst first: no step can forget the deadline, a dry run, or to write down what it did. */
-export type Each = <W extends Work>(work: W[], act: (work: W) => Promise<Change>, extra?: Extra) => Promise<Result>;
+export type Each = <W extends Work>(
+  work: W[],
+  act: (work: W) => Promise<Change | Postponed>,
+  extra?: Extra,
+) => Promise<Result>;
 
 interface Extra {
   findings?: Finding[];
@@ -35,7 +39,7 @@ interface Surroundings {
  * Nothing starts that does not fit, by the item's own history where it has one (W9), and nothing once a freeze has begun (W11).
  * What was given up for somebody else's sake goes last, once more in this call, and is left then. An item done in this run is not
  * done twice; one that failed in it is not tried again in it. `left` are those for which no time was left or the moment was not
- * good, each recorded with the reason; `failed` counts the whole run, the other numbers this call. Numbers of the result are
+ * good, and those postponed, for which the answer is to wait, each recorded with the reason; `failed` counts the whole run, the other numbers this call. Numbers of the result are
  * sums of before less after.
  */
 export function eachOf({
@@ -49,7 +53,7 @@ export function eachOf({
   frozen = () => undefined,
   now = () => new Date(),
 }: Surroundings): Each {
-  return async <W extends Work>(work: W[], act: (work: W) => Promise<Change>, extra: Extra = {}) => {
+  return async <W extends Work>(work: W[], act: (work: W) => Promise<Change | Postponed>, extra: Extra = {}) => {
     const [known, earlier] = await Promise.all([record.items(), history.read()]);
     const minutesOf = (w: Work) => forecast(earlier.get(w.item) ?? [], w.size) ?? w.minutes ?? minutes;
     const outcome = (item: string) => known.get(item)?.outcome;
@@ -96,7 +100,7 @@ export function eachOf({
         result.numbers['would'] = (result.numbers['would'] ?? 0) + 1;
         return;
       }
-      let change: Change;
+      let change: Change | Postponed;
       try {
         change = await act(w);
       } catch (error) {
@@ -117,6 +121,13 @@ export function eachOf({
           result.failed += 1;
           await keep(w, startedAt, { outcome: 'failed', reason });
         }
+        return;
+      }
+      if ('postponed' in change) {
+        result.left += 1;
+        result.wait ??= change.postponed;
+        if (runDeadline.fits(expected)) mayFitLater += 1;
+        await keep(w, startedAt, { outcome: 'left', reason: change.postponed });
         return;
       }
       result.done += 1;

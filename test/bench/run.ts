@@ -9,6 +9,7 @@ import { calendarRows } from './calendar.ts';
 import { detachRows } from './detach.ts';
 import { cacheRows } from './cache.ts';
 import { frameRows } from './frame.ts';
+import { reindexRows } from './reindex.ts';
 import { orphanRows } from './orphans.ts';
 import { startRows } from './start.ts';
 import { synthRows } from './synth.ts';
@@ -35,6 +36,7 @@ for (const [part, measure] of Object.entries({
   'the calendar': calendarRows,
   archives: archivingRows,
   'a detach': detachRows,
+  'rebuilding indexes': reindexRows,
   vacuuming: vacuumRows,
   orphans: orphanRows,
   'the cache': cacheRows,

@@ -29,6 +29,10 @@ export interface Act {
 export interface Statement extends Act {
   /** Milliseconds it may wait for a lock. */
   lockTimeout: number;
+  /** Milliseconds after which the server ends it, where that is before the deadline. */
+  timeLimit?: number;
+  /** Milliseconds before the deadline that are kept for cleaning up after it. */
+  reserve?: number;
   /** Settings for this statement, set back after it. */
   settings?: Record<string, string>;
   /** How long it is expected to take. */
@@ -42,6 +46,12 @@ export interface Statement extends Act {
  * only DDL and other maintenance waits behind them.
  */
 export const quietLockTimeout = 5_000;
+
+/**
+ * Milliseconds that a statement with CONCURRENTLY may wait: for each transaction that is older, too. Running into it costs the whole
+ * build and leaves an invalid index, so a short one does harm.
+ */
+export const concurrently = 15 * 60_000;
 
 /** A VACUUM after something was braked: a running one cannot be slowed. 2,000 points each 2 ms are still some 100 MB a second. */
 const slowVacuum = { vacuum_cost_delay: '2', vacuum_cost_limit: '2000' };
@@ -163,7 +173,8 @@ export class Session {
     const { tag, step } = this.#options;
     const kind = kindOf(text);
     await this.#permitted(statement, kind);
-    const limit = this.#millisLeft(statement.doing) + backstop;
+    const left = this.#millisLeft(statement.doing, statement.reserve) + backstop;
+    const limit = Math.ceil(Math.min(left, statement.timeLimit ?? left));
     const given = {
       ...statement.settings,
       ...(kind === 'quiet' && this.#governor.braked && !statement.urgent && slowVacuum),
@@ -272,8 +283,8 @@ export class Session {
     await this.#main.end();
   }
 
-  #millisLeft(doing: string): number {
-    const left = Math.floor(this.#options.deadline.millisLeft);
+  #millisLeft(doing: string, reserve = 0): number {
+    const left = Math.floor(this.#options.deadline.millisLeft) - reserve;
     if (left < 1 || this.#options.signal.aborted)
       throw new StepError('Retryable', `${doing}: not started, the time is up.`);
     return left;

@@ -4,9 +4,12 @@ import { readDatabases } from './survey/databases.ts';
 import { readExtendedStatistics } from './survey/extended-statistics.ts';
 import { readHolders } from './survey/holders.ts';
 import { readIndexes } from './survey/indexes.ts';
+import { readLayouts } from './survey/layouts.ts';
+import { readLeftovers } from './survey/leftovers.ts';
 import { readPartitions } from './survey/partitions.ts';
 import type { Reading } from './survey/reading.ts';
 import { readReplication } from './survey/replication.ts';
+import { readRewriting } from './survey/rewriting.ts';
 import { readRunning } from './survey/running.ts';
 import { readSequences } from './survey/sequences.ts';
 import { readServer, type ServerFacts } from './survey/server.ts';
@@ -23,8 +26,11 @@ const readers = {
   extendedStatistics: readExtendedStatistics,
   holders: readHolders,
   indexes: readIndexes,
+  layouts: readLayouts,
+  leftovers: readLeftovers,
   partitions: readPartitions,
   replication: readReplication,
+  rewriting: readRewriting,
   running: readRunning,
   sequences: readSequences,
   settings: readSettings,
