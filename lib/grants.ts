@@ -67,9 +67,9 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     environment: {
       DATABASES: JSON.stringify(
         Object.fromEntries(
-          targets.databases.map(({ name, secretArn, systemIdentifier }) => [
+          targets.databases.map(({ name, secretArn, systemIdentifier, replicas }) => [
             name,
-            { secret: secretArn, ...(systemIdentifier && { systemIdentifier }) },
+            { secret: secretArn, ...(systemIdentifier && { systemIdentifier }), ...(replicas && { replicas }) },
           ]),
         ),
       ),

@@ -8,6 +8,8 @@ export interface LocalSystems {
   account: string;
   region: string;
   secretArn: string;
+  /** The database's standby, host and port. */
+  replica: string;
   /** A dependency that answers. */
   dependency: string;
 }
@@ -37,7 +39,7 @@ export async function windowNames(): Promise<string[]> {
  */
 export async function writeLocalConfiguration(
   folder: string,
-  { account, region, secretArn, dependency }: LocalSystems,
+  { account, region, secretArn, replica, dependency }: LocalSystems,
 ): Promise<string> {
   await mkdir(folder, { recursive: true });
   await copyFile(join(checkout, 'config', 'windows.yaml'), join(folder, 'windows.yaml'));
@@ -50,7 +52,7 @@ export async function writeLocalConfiguration(
       availabilityZones: [`${region}a`],
       endpoints: ['s3', 'dynamodb', 'secretsmanager'],
     },
-    targets: { databases: [{ name: 'novacron', secretArn }] },
+    targets: { databases: [{ name: 'novacron', secretArn, replicas: [replica] }] },
     buckets: { backups: { name: backupsBucket, prefix: 'novacron/' } },
     snapshots: { volumesByTag: snapshotTag },
     notify: { emails: ['platform-operations@novacron.example'] },

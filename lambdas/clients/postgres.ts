@@ -6,6 +6,7 @@ import type { CopiedRows, Receipt } from './archive-manifest.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
+import { readReplicas, type ReplicaFacts } from './postgres/replicas.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
@@ -18,6 +19,8 @@ export interface Postgres {
   readonly systemIdentifier: string;
   /** What rules decide from: the facts asked for, of one moment. Never waits for a locked table. */
   survey<F extends Fact>(...facts: F[]): Promise<Survey<F>>;
+  /** The replicas that the configuration names, each read on itself: what the primary cannot know. Changes nothing there. */
+  replicas(): Promise<ReplicaFacts[]>;
   /** What is measured over time; as quick, and reads only. */
   numbers(): Promise<DatabaseNumbers>;
   /**
@@ -54,6 +57,7 @@ export const postgres: Client<Postgres> = {
       return {
         systemIdentifier,
         survey: (...facts) => survey(session, facts),
+        replicas: () => readReplicas(session, connection, opening),
         numbers: () => numbers(session),
         vacuum: (oid, options) => vacuum(session, oid, options),
         copyRows: (source, store) => copyRows(session, source, store),

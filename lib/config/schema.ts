@@ -4,6 +4,7 @@ import { list, rule, time, unique } from './rules.ts';
 import type { Issue } from './rules.ts';
 import {
   Account,
+  Address,
   AvailabilityZone,
   BucketName,
   CalendarName,
@@ -59,6 +60,7 @@ const Database = z.strictObject({
   name: Name,
   secretArn: SecretArn,
   systemIdentifier: SystemIdentifier.optional(),
+  replicas: z.array(Address).optional(),
 });
 const Cache = z.strictObject({ name: Name, secretArn: SecretArn });
 const HostGroup = z.strictObject({

@@ -46,6 +46,12 @@ export const Moment = z.iso.datetime().describe('a moment in UTC, such as 2026-1
 /** PostgreSQL's `system_identifier`. A number in YAML would lose its last digits, so it is text. */
 export const SystemIdentifier = shaped(/^\d{15,20}$/, "the server's system identifier: 15 to 20 digits, in quotes");
 
+/** IPv6 stands in brackets. */
+export const Address = shaped(
+  /^([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/,
+  'host or host:port, as novacron-replica.example:5432',
+);
+
 export const TagKey = shaped(/^(?!aws:)[\w .:/=+@-]{1,128}$/, 'the key of a tag, which may not begin with aws:');
 export const TagValue = shaped(/^[\w .:/=+@-]{0,256}$/, 'the value of a tag');
 /** Of an instance or cluster of RDS. */

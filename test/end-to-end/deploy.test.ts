@@ -32,6 +32,7 @@ beforeAll(async () => {
     account,
     region,
     secretArn,
+    replica: '127.0.0.1:5433',
     dependency: 'http://127.0.0.1',
   });
   context = { environment: 'production', config };

@@ -1,0 +1,41 @@
+import type { Survey } from '../../clients/postgres/survey.ts';
+import type { Finding } from '../../framework/result.ts';
+import { count } from '../../reports/format.ts';
+import { quoted } from './indexes.ts';
+
+type Facts = Pick<Survey<'tables' | 'partitions'>, 'tables' | 'partitions'>;
+
+/** Rows that no partition was there for, and a detach that did not end. */
+export function partitionTrouble({ tables, partitions }: Facts): Finding[] {
+  const rows = new Map(
+    tables.map(({ oid, liveTuples, estimatedTuples }) => [oid, Math.max(liveTuples, estimatedTuples, 0)]),
+  );
+  return partitions.flatMap((parent) =>
+    parent.partitions.flatMap((partition): Finding[] => {
+      const stray = partition.isDefault ? (rows.get(partition.oid) ?? 0) : 0;
+      const columns = parent.key.map(({ column }) => quoted(column ?? '…')).join(', ');
+      return [
+        ...(stray > 0
+          ? [
+              {
+                severity: 'warning' as const,
+                subject: partition.name,
+                message: `About ${count(stray)} rows of ${parent.name} are in its default partition. A partition for them cannot be created any more ("would be violated"), and none is detached concurrently while there is a default.`,
+                remedy: `SELECT ${columns}, count(*) FROM ${partition.name} GROUP BY ${columns} ORDER BY 1; -- which partitions they want; move them in the transaction that attaches each`,
+              },
+            ]
+          : []),
+        ...(partition.detachPending
+          ? [
+              {
+                severity: 'warning' as const,
+                subject: partition.name,
+                message: `A DETACH … CONCURRENTLY of it from ${parent.name} did not end. New statements on the parent no longer see its rows, and no other partition can be detached concurrently.`,
+                remedy: `ALTER TABLE ${parent.name} DETACH PARTITION ${partition.name} FINALIZE;`,
+              },
+            ]
+          : []),
+      ];
+    }),
+  );
+}
