@@ -6,6 +6,8 @@ import { handler as monitoringWorks } from './checks/monitoring-works.step.ts';
 import { handler as noticesArrive } from './checks/notices-arrive.step.ts';
 import { handler as snapshotWasMade } from './checks/snapshot-was-made.step.ts';
 import { handler as someoneIsOnCall } from './checks/someone-is-on-call.step.ts';
+import { handler as analyseTables } from './database/analyse-tables.step.ts';
+import { handler as refreshStatistics } from './database/refresh-statistics.step.ts';
 import { handler as vacuumTables } from './database/vacuum-tables.step.ts';
 import { handler as readDatabaseHourly } from './metrics/read-database-hourly.step.ts';
 import { handler as readDatabase } from './metrics/read-database.step.ts';
@@ -38,6 +40,8 @@ export const steps = {
   'checks/notices-arrive': noticesArrive,
   'checks/snapshot-was-made': snapshotWasMade,
   'checks/someone-is-on-call': someoneIsOnCall,
+  'database/analyse-tables': analyseTables,
+  'database/refresh-statistics': refreshStatistics,
   'database/vacuum-tables': vacuumTables,
   'metrics/read-database': readDatabase,
   'metrics/read-database-hourly': readDatabaseHourly,

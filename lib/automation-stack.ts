@@ -7,6 +7,7 @@ import type { Configuration } from './config/load.ts';
 import { Alarms } from './constructs/alarms.ts';
 import type { Bundles } from './constructs/bundles.ts';
 import { Dashboard } from './constructs/dashboard.ts';
+import { HostDocuments } from './constructs/host-documents.ts';
 import { Machines } from './constructs/machines.ts';
 import { Notices } from './constructs/notices.ts';
 import { Review } from './constructs/review.ts';
@@ -15,6 +16,7 @@ import { Steps } from './constructs/steps.ts';
 import { Windows } from './constructs/windows.ts';
 import type { DataStack } from './data-stack.ts';
 import type { Platform } from './grants.ts';
+import { documents as hostDocuments, type HostDocument } from './hosts/documents.ts';
 import { machinesOf } from './machines.ts';
 import { namesOf } from './names.ts';
 
@@ -23,11 +25,17 @@ export interface AutomationProps extends StackProps {
   data: DataStack;
   /** Undefined in tests of the templates, which need no code. */
   bundles?: Bundles;
+  /** What runs on hosts: every document unless said otherwise. */
+  documents?: readonly HostDocument[];
 }
 
 /** The automation of one environment: a function for each step, a state machine for each operation, and what starts them. */
 export class AutomationStack extends Stack {
-  constructor(scope: Construct, id: string, { configuration, data, bundles, ...props }: AutomationProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { configuration, data, bundles, documents = hostDocuments, ...props }: AutomationProps,
+  ) {
     super(scope, id, { ...props, suppressTemplateIndentation: true });
     const names = namesOf(configuration);
 
@@ -39,6 +47,7 @@ export class AutomationStack extends Stack {
       key: data.key,
       topic: notices.topic,
       build: bundles?.build ?? 'unbuilt',
+      documents,
     };
 
     const logs = (name: string) =>
@@ -55,11 +64,12 @@ export class AutomationStack extends Stack {
       code: (step) => (bundles ? Code.fromAsset(bundles.folder(step)) : Code.fromInline('exports.handler = () => {}')),
     });
     const machines = new Machines(this, 'Machines', {
-      machines: machinesOf(configuration, names, code),
+      machines: machinesOf(configuration, names, code, documents),
       platform,
       // Step Functions may write to groups of this name without a resource policy of ours, which has a size limit.
       log: logs(`/aws/vendedlogs/states/${names.prefix}`),
     });
+    new HostDocuments(this, 'Host documents', { documents, names });
     new Windows(this, 'Windows', {
       configuration,
       names,

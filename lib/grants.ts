@@ -3,6 +3,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Capability } from '../lambdas/framework/client.ts';
 import type { Configuration } from './config/load.ts';
+import type { HostDocument } from './hosts/documents.ts';
 import type { Names } from './names.ts';
 import { operations } from './operations.ts';
 
@@ -14,6 +15,7 @@ export interface Platform {
   topic: ITopic;
   /** Identifies the code that is deployed. */
   build: string;
+  documents: readonly HostDocument[];
 }
 
 /** What a capability means in AWS. */
@@ -147,14 +149,22 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
   }),
 
   // Step Functions validates a definition that is not on the account yet, so it takes no resource.
-  automation: ({ names }) => ({
+  automation: ({ names, documents }) => ({
     statements: [
       allow(['states:DescribeStateMachine'], [names.machinesArn]),
       allow(['states:ValidateStateMachineDefinition'], ['*']),
       allow(['lambda:GetFunctionConfiguration'], [names.functionsArn]),
+      ...(documents.length
+        ? [
+            allow(
+              ['ssm:GetDocument'],
+              documents.map(({ name }) => names.documentArn(name)),
+            ),
+          ]
+        : []),
     ],
     environment: { MACHINES: names.machinesAt },
-    services: ['states', 'lambda'],
+    services: ['states', 'lambda', 'ssm'],
   }),
 
   changeRequests: () => ({ statements: [allow(['ssm:DescribeOpsItems'], ['*'])], services: ['ssm'] }),

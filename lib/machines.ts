@@ -1,8 +1,9 @@
-import { asDeployed, definitionHash } from '../lambdas/framework/definition.ts';
+import { asDeployed, definitionHash, documentHash } from '../lambdas/framework/definition.ts';
 import { steps, type StepName } from '../lambdas/registry.ts';
 import type { Configuration } from './config/load.ts';
 import { alarmNamesOf, heartbeatOf } from './constructs/alarms.ts';
 import { fill } from './constructs/flow.ts';
+import { documents as hostDocuments, type HostDocument } from './hosts/documents.ts';
 import type { Names } from './names.ts';
 import { checklist, operations, undoing, type OperationName, type PlannedStep } from './operations.ts';
 
@@ -23,10 +24,11 @@ export interface Machine {
   readsRuns: boolean;
 }
 
-/** What the automation is deployed as: the hash of each definition and of each function's code, by its name. */
+/** What the automation is deployed as: the hash of each definition, of each function's code and of each document, by its name. */
 interface Deployed {
   machines: Record<string, string>;
   functions: Record<string, string>;
+  documents: Record<string, string>;
 }
 
 /**
@@ -37,6 +39,7 @@ export function machinesOf(
   configuration: Configuration,
   names: Names,
   code: (step: StepName) => string = () => 'unbuilt',
+  onHosts: readonly HostDocument[] = hostDocuments,
 ): Machine[] {
   const others = [
     closeRunMachine(configuration, names),
@@ -47,7 +50,11 @@ export function machinesOf(
   const functions = Object.fromEntries(
     (Object.keys(steps) as StepName[]).map((step) => [names.functionName(step), code(step)]),
   );
-  const window = (machines: Record<string, string>) => windowMachine(configuration, names, { machines, functions });
+  const documents = Object.fromEntries(
+    onHosts.map(({ name, content }) => [names.document(name), documentHash(JSON.stringify(content))]),
+  );
+  const window = (machines: Record<string, string>) =>
+    windowMachine(configuration, names, { machines, functions, documents });
   // The window's own hash leaves out what it says of all the hashes.
   const machines = Object.fromEntries(
     [window({}), ...others].map((machine) => [names.machine(machine.name), hashOf(machine)]),

@@ -33,6 +33,8 @@ export function namesOf({ environment, account, region }: Pick<Configuration, 'e
     /** Every state machine and every function of the automation. */
     machinesArn: `arn:aws:states:${region}:${account}:stateMachine:${prefix}-*`,
     functionsArn: `arn:aws:lambda:${region}:${account}:function:${prefix}-*`,
+    document: (name: string) => `${prefix}-${name}`,
+    documentArn: (name: string) => `arn:aws:ssm:${region}:${account}:document/${prefix}-${name}`,
     stepLog: `/novacron/${environment}/steps`,
     dashboard: `${prefix}-maintenance`,
     undeliveredQueue: `${prefix}-undelivered-events`,

@@ -14,9 +14,17 @@ interface Operation {
 
 /** Every operation there is, under the runbook's own name. A new one is a line here and a line in config/windows.yaml. */
 export const operations = {
+  database_care: {
+    comment: 'Keeps statistics fresh from day to day (D1).',
+    steps: [{ step: 'database/analyse-tables', per: 'database' }],
+  },
   database_optimization: {
     comment: 'Vacuums and analyses the tables that need it, worst first (D5).',
     steps: [{ step: 'database/vacuum-tables', per: 'database' }],
+  },
+  index_rebuild: {
+    comment: 'Refreshes all statistics (D13).',
+    steps: [{ step: 'database/refresh-statistics', per: 'database' }],
   },
   metric_aggregation: {
     comment: 'Reads the numbers of databases and platform and rolls them up per day and week, for the trends (O1).',

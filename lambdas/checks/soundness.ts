@@ -1,5 +1,5 @@
-import type { FunctionFacts, MachineFacts } from '../clients/automation.ts';
-import { definitionHash } from '../framework/definition.ts';
+import type { DocumentFacts, FunctionFacts, MachineFacts } from '../clients/automation.ts';
+import { definitionHash, documentHash } from '../framework/definition.ts';
 
 /** Whether a part of the automation is sound: `reason` where it is not, `wait` where it is being changed at this moment. */
 export interface Soundness {
@@ -15,16 +15,16 @@ export function soundnessOfMachine(name: string, hash: string, found: MachineFac
   const [error] = found.errors;
   if (error !== undefined)
     return { reason: `Step Functions refuses the definition of ${name}: ${error} ${deployAgain}` };
-  return hashOf(found.definition) === hash
+  return hashOf(found.definition, definitionHash) === hash
     ? {}
     : {
         reason: `The definition of ${name} is not the one that was deployed: somebody edited it since, or a deployment came after this run had begun. ${deployAgain}`,
       };
 }
 
-function hashOf(definition: string): string | undefined {
+function hashOf(text: string, hash: (text: string) => string): string | undefined {
   try {
-    return definitionHash(definition);
+    return hash(text);
   } catch {
     return undefined; // no JSON, so not what was deployed
   }
@@ -48,6 +48,21 @@ export function soundnessOfFunction(name: string, code: string, found: FunctionF
     ? {}
     : {
         reason: `The function ${name} is of another deployment: its description says “${found.description}”, code ${code} is expected. ${deployAgain}`,
+      };
+}
+
+/** C4. The document that steps run on hosts says what was deployed. */
+export function soundnessOfDocument(name: string, hash: string, found: DocumentFacts | undefined): Soundness {
+  if (!found) return { reason: `The SSM document ${name} is not on the account. ${deployAgain}` };
+  const { status, reason, content } = found;
+  const why = reason ? ` (${reason})` : '';
+  if (status === 'Creating' || status === 'Updating')
+    return { wait: `the SSM document ${name} is being deployed${why}` };
+  if (status !== 'Active') return { reason: `The SSM document ${name} is ${status}${why}. ${deployAgain}` };
+  return hashOf(content, documentHash) === hash
+    ? {}
+    : {
+        reason: `The default version of the SSM document ${name} is not the one that was deployed: somebody edited it since, or made another version the default. Nothing runs on hosts until it is: ${deployAgain.toLowerCase()}`,
       };
 }
 

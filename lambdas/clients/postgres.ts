@@ -3,6 +3,7 @@ import type { Client, Opening } from '../framework/client.ts';
 import { StepError } from '../framework/errors.ts';
 import type { Change } from '../framework/result.ts';
 import type { CopiedRows, Receipt } from './archive-manifest.ts';
+import { analyse } from './postgres/analyse.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
@@ -28,6 +29,11 @@ export interface Postgres {
    * @throws StepError `Refused` without the right to, `Retryable` when the table is locked, gone or the time is up.
    */
   vacuum(oid: number, options: VacuumOptions): Promise<Change>;
+  /**
+   * Analyses the table with this oid, `only` without its partitions, and tells its `modifiedTuples` before and after.
+   * @throws StepError as `vacuum` does.
+   */
+  analyse(oid: number, options: { only: boolean }): Promise<Change>;
   /**
    * Copies rows in one snapshot to `store`, with what the server counts of them there (D3, D7, D9).
    * @throws what `store` threw; StepError `Refused` where row-level security would show our role only a part of the rows
@@ -60,6 +66,7 @@ export const postgres: Client<Postgres> = {
         replicas: () => readReplicas(session, connection, opening),
         numbers: () => numbers(session),
         vacuum: (oid, options) => vacuum(session, oid, options),
+        analyse: (oid, options) => analyse(session, oid, options),
         copyRows: (source, store) => copyRows(session, source, store),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),

@@ -1,10 +1,11 @@
-import { vacuumGrant, type VacuumOptions, vacuumTyped } from '../clients/postgres/statements.ts';
+import { type VacuumOptions, vacuumTyped } from '../clients/postgres/statements.ts';
 import type { Survey } from '../clients/postgres/survey.ts';
 import type { Holder } from '../clients/postgres/survey/holders.ts';
 import type { AutovacuumSettings, ServerFacts } from '../clients/postgres/survey/server.ts';
 import { hasNoStatistics, type TableFacts, type Wear } from '../clients/postgres/survey/tables.ts';
 import type { Finding, Work } from '../framework/result.ts';
 import { autovacuumOf } from './autovacuum.ts';
+import { leftToOwnJobs, notGranted, shortened } from './findings.ts';
 
 export interface VacuumRules {
   /** Fewer dead rows than this are not worth a VACUUM. */
@@ -43,7 +44,6 @@ const emergencyAge = 1_000_000_000;
 const smallCache = 1024 ** 3;
 /** Bytes that VACUUM reads in a second, before a table has a history of its own; and half as much again. */
 const bytesPerMinute = (40_000_000 * 60) / 1.5;
-const maxFindings = 50;
 
 /**
  * What to VACUUM, worst first, and what a person should know: dead rows that something holds back, grants that are missing.
@@ -58,7 +58,7 @@ export function vacuumOrder({ server, tables, holders }: Survey<'tables' | 'hold
     const holder = reason === 'dead' ? heldBy(table, holders, server.at, rules) : undefined;
     if (holder) findings.push(useless(table, holder, server.at));
     else chosen.push({ table, reason, weight: weightOf(table, reason) });
-    if (!holder && !table.mayVacuum) findings.push(notGranted(table, server));
+    if (!holder && !table.mayVacuum) findings.push(notGranted('VACUUM', table, server));
   }
   chosen.sort(
     (a, b) =>
@@ -208,14 +208,8 @@ export function remedyFor({ kind, id }: Holder): string {
   }
 }
 
-const notGranted = (table: TableFacts, { role, version }: ServerFacts): Finding => ({
-  severity: 'warning',
-  subject: table.name,
-  message: `It needs a VACUUM, but it belongs to ${table.owner}: as ${role}, PostgreSQL skips it with a warning.`,
-  remedy: vacuumGrant(table, role, version),
-});
-
-function generalFindings({ role, seesSessions, ownJobs }: ServerFacts): Finding[] {
+function generalFindings(server: ServerFacts): Finding[] {
+  const { role, seesSessions } = server;
   return [
     ...(seesSessions
       ? []
@@ -228,24 +222,6 @@ function generalFindings({ role, seesSessions, ownJobs }: ServerFacts): Finding[
             remedy: `GRANT pg_monitor TO ${role}`,
           },
         ]),
-    ...ownJobs.map((extension) => ({
-      severity: 'information' as const,
-      subject: extension,
-      message: `The tables of ${extension} were left to its own jobs.`,
-    })),
-  ];
-}
-
-/** A step may answer fifty. The rest in one, so that nobody takes fifty for all. */
-function shortened(findings: Finding[]): Finding[] {
-  if (findings.length <= maxFindings) return findings;
-  const rest = findings.slice(maxFindings - 1);
-  return [
-    ...findings.slice(0, maxFindings - 1),
-    {
-      severity: 'warning',
-      subject: `${rest.length} more tables`,
-      message: `The same holds for ${rest.map(({ subject }) => subject).join(', ')}`.slice(0, 2_000),
-    },
+    ...leftToOwnJobs(server),
   ];
 }

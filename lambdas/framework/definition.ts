@@ -16,6 +16,19 @@ export function definitionHash(definition: string): string {
   return createHash('sha256').update(canonical).digest('hex');
 }
 
+/**
+ * SHA-256 (lower-case hex) of what an SSM document says: in any order of its fields, and with numbers and booleans as text, since
+ * CloudFormation writes a document's text anew from the template.
+ *
+ * @throws SyntaxError where it is no JSON
+ */
+export function documentHash(content: string): string {
+  const canonical = JSON.stringify(JSON.parse(content), (_key, value: unknown) =>
+    typeof value === 'object' ? inOrder(value) : String(value),
+  );
+  return createHash('sha256').update(canonical).digest('hex');
+}
+
 const inOrder = (value: unknown): unknown =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
     ? Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)))

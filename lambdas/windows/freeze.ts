@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { CalendarState, ChangeCalendars } from '../clients/change-calendar.ts';
+import type { CalendarState, CalendarStates, Closure } from '../clients/change-calendar.ts';
 
 /** A freeze of the configuration. */
 export const Freeze = z.strictObject({
@@ -50,10 +50,22 @@ export function inForce(
   return [...configured, ...closed];
 }
 
-/** The same, with the calendars asked. One that cannot be asked forbids maintenance too. */
+/** The closures of change calendars that forbid maintenance at `from` or later, before `to`. */
+export const closedIn = (closures: readonly Closure[], from: Date, to: Date): InForce[] =>
+  closures
+    .filter(
+      (one) => (!one.from || Date.parse(one.from) < to.getTime()) && (!one.to || Date.parse(one.to) > from.getTime()),
+    )
+    .map(({ calendar: name, from: begins, to: until }) => ({
+      ...{ name, kind: 'calendar' as const },
+      ...(begins && Date.parse(begins) > from.getTime() && { from: begins }),
+      ...(until && { until }),
+    }));
+
+/** What forbids it, with the calendars asked. One that cannot be asked forbids maintenance too. */
 export async function askInForce(
   freezes: readonly Freeze[],
-  calendars: ChangeCalendars,
+  calendars: CalendarStates,
   from: Date,
   to?: Date,
 ): Promise<InForce[]> {

@@ -1,4 +1,4 @@
-import type { ChangeCalendars } from '../clients/change-calendar.ts';
+import type { CalendarStates } from '../clients/change-calendar.ts';
 import type { Notices } from '../clients/notices.ts';
 import type { Outbox } from '../framework/outbox.ts';
 import type { Run } from '../framework/run.ts';
@@ -12,7 +12,7 @@ interface Asking {
   /** ARN of the execution that asks. */
   execution: string;
   freezes: readonly Freeze[];
-  calendars: ChangeCalendars;
+  calendars: CalendarStates;
   outbox: Outbox;
   notices: Notices;
   now: Date;

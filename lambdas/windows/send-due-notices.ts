@@ -1,4 +1,4 @@
-import type { ChangeCalendars } from '../clients/change-calendar.ts';
+import type { CalendarStates } from '../clients/change-calendar.ts';
 import type { Notices } from '../clients/notices.ts';
 import type { Outbox } from '../framework/outbox.ts';
 import type { Run } from '../framework/run.ts';
@@ -15,7 +15,7 @@ const markEvery = 3_600_000;
 interface Means {
   outbox: Outbox;
   notices: Notices;
-  calendars: ChangeCalendars;
+  calendars: CalendarStates;
   now: Date;
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { checkout } from '../../local/bare/cache.mjs';
 import { bundleRows } from './bundles.ts';
+import { calendarRows } from './calendar.ts';
 import { frameRows } from './frame.ts';
 import { startRows } from './start.ts';
 import { synthRows } from './synth.ts';
@@ -26,6 +27,7 @@ for (const [part, measure] of Object.entries({
   synthesis: synthRows,
   bundles: bundleRows,
   'the framework': frameRows,
+  'the calendar': calendarRows,
 })) {
   console.error(`Measuring ${part} ...`);
   rows.push(...(await measure()));

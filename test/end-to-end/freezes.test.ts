@@ -18,6 +18,8 @@ const occurrence = opens.toISOString();
 let production: Production;
 let dependency: Dependency;
 let ssm: SSMClient;
+/** What the calendar held before any test. */
+let deployed: ICAL.Event[];
 beforeAll(async () => {
   dependency = await startDependency();
   production = await startProduction({
@@ -28,6 +30,7 @@ beforeAll(async () => {
     ),
   });
   ssm = new SSMClient(clientSettings(production.emulator));
+  deployed = await eventually(() => published().catch(() => undefined), 30, 'no calendar was written on deployment');
 });
 afterAll(async () => {
   await production?.stop();
@@ -183,16 +186,33 @@ it('W10: the watch sends the notice of a window ahead, late as it is, and once',
   expect(events.map((event) => OccurrenceEvent.parse(event)['detail-type'])).toEqual(['Maintenance Planned']);
 });
 
-it('W11: the calendar is written where people are told it is', async () => {
-  const { soon, plans } = planning();
-  const { events } = await invoke('windows/publish-calendar', plans);
+/** The calendar as it lies in its bucket. */
+async function published() {
   const { Body, ContentType } = await production.s3.send(
     new GetObjectCommand({ Bucket: production.names.reportsBucket, Key: production.names.calendarKey }),
   );
   expect(ContentType).toBe('text/calendar; charset=utf-8');
-  const all = new ICAL.Component(ICAL.parse(await Body!.transformToString()) as unknown[]).getAllSubcomponents(
-    'vevent',
-  );
-  expect(all).toHaveLength(events as number);
-  expect(new ICAL.Event(all[0]).startDate.toJSDate()).toEqual(soon);
+  const calendar = new ICAL.Component(ICAL.parse(await Body!.transformToString()) as unknown[]);
+  return calendar.getAllSubcomponents('vevent').map((component) => new ICAL.Event(component));
+}
+
+describe('W11: the calendar', () => {
+  it('was written when the stack was deployed, without anybody asking for it', () => {
+    const daily = deployed.filter(({ summary }) => summary === 'Production daily maintenance');
+    expect(daily.map(({ startDate }) => startDate.toJSDate().toISOString())).toContain(occurrence);
+    expect(daily.length).toBeGreaterThan(365);
+  });
+
+  it('is written where people are told it is, with the closures of change calendars', async () => {
+    await closeCalendar();
+    const { soon, plans } = planning();
+    const { events } = await invoke('windows/publish-calendar', plans);
+    const all = await published();
+    expect(all).toHaveLength(events as number);
+    const [closure, window] = all;
+    expect(closure!.summary).toBe('Closed: change calendar changes');
+    expect(closure!.description).toContain('It has no end yet.');
+    expect(window!.summary).toMatch(/^Frozen: /);
+    expect(window!.startDate.toJSDate()).toEqual(soon);
+  });
 });

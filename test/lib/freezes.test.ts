@@ -32,17 +32,20 @@ function frozenProduction(): Template {
 describe('W11: configured freezes and change calendars', () => {
   const template = frozenProduction();
 
-  it.each(['open-run', 'ask-freeze', 'watch'])('windows/%s may ask exactly these calendars', (step) => {
-    const calendars = statementsOf(template, `novacron-production-windows-${step}`).filter(({ Action }) =>
-      Action.some((action) => action.startsWith('ssm:')),
-    );
-    expect(calendars).toEqual([
-      {
-        ...{ Effect: 'Allow', Action: ['ssm:GetCalendarState'] },
-        Resource: ['arn:aws:ssm:eu-central-1:111111111111:document/changes', shared],
-      },
-    ]);
-  });
+  it.each(['open-run', 'ask-freeze', 'watch', 'publish-calendar'])(
+    'windows/%s may ask exactly these calendars',
+    (step) => {
+      const calendars = statementsOf(template, `novacron-production-windows-${step}`).filter(({ Action }) =>
+        Action.some((action) => action.startsWith('ssm:')),
+      );
+      expect(calendars).toEqual([
+        {
+          ...{ Effect: 'Allow', Action: ['ssm:GetCalendarState'] },
+          Resource: ['arn:aws:ssm:eu-central-1:111111111111:document/changes', shared],
+        },
+      ]);
+    },
+  );
 
   it('freezes are compiled into the window machine, at the start and before each operation', () => {
     const machine = propertiesOf(template, 'AWS::StepFunctions::StateMachine').find(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 import { steps, type StepName } from '../../lambdas/registry.ts';
+import { documents } from '../../lib/hosts/documents.ts';
 import { bundling } from '../../lib/constructs/bundles.ts';
 import { namesOf } from '../../lib/names.ts';
 import { checkout } from '../../local/bare/cache.mjs';
@@ -35,6 +36,8 @@ const actions: Record<string, string[]> = {
   GetObjectCommand: ['s3:GetObject'],
   // No calendar is configured in what is shipped, and then there is none to have a right on: test/lib/freezes.test.ts has one.
   GetCalendarStateCommand: [],
+  // The same for documents: test/lib/host-documents.test.ts has some.
+  GetDocumentCommand: documents.length ? ['ssm:GetDocument'] : [],
   HeadObjectCommand: ['s3:GetObject'],
   paginateListObjectsV2: ['s3:ListBucket'],
   PutAlarmMuteRuleCommand: ['cloudwatch:PutAlarmMuteRule'],

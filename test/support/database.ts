@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject, onTestFinished, vi } from 'vitest';
+import type * as z from 'zod';
 import { postgres, type Postgres } from '../../lambdas/clients/postgres.ts';
 import { Session } from '../../lambdas/clients/postgres/session.ts';
 import { findConnection } from '../../lambdas/clients/postgres/settings.ts';
 import type { Opening } from '../../lambdas/framework/client.ts';
 import { Deadline } from '../../lambdas/framework/deadline.ts';
 import { eachOf } from '../../lambdas/framework/each.ts';
+import type { StepSpec } from '../../lambdas/framework/step.ts';
 import type { ItemItem } from '../../lambdas/framework/record-items.ts';
 import type { Numbers } from '../../lambdas/framework/result.ts';
 import { makeAwkward } from './awkward/awkward.ts';
@@ -151,4 +153,19 @@ export async function wearOf(database: TestDatabase, table: string): Promise<Num
     [table],
   );
   return row ?? {};
+}
+
+/** A step that only needs the database, as the framework runs it: its result, and what it recorded for each item. */
+export async function runOn<I extends z.ZodType>(
+  database: TestDatabase,
+  handler: { spec: StepSpec<I, { db: typeof postgres }> },
+  settings: z.input<I>,
+  { dryRun = false, url = database.urls.maintenance, step = 'database/test' } = {},
+) {
+  const db = await openPostgres(url, { step });
+  const { each, items } = eachInMemory({ dryRun });
+  const context = { db, each, dryRun, deadline: new Deadline(new Date(Date.now() + 60_000)) };
+  const input = handler.spec.input.parse(settings);
+  const result = await handler.spec.run(input, context as unknown as Parameters<typeof handler.spec.run>[1]);
+  return { result, items, order: items.map(({ item }) => item) };
 }

@@ -46,11 +46,14 @@ export function vacuumTyped(name: string, options: VacuumOptions): string {
   return settings.join('') + vacuumStatement(name, options);
 }
 
+/** The statement, for a name that is quoted already. `only`, 18 and later: a partitioned table without its partitions. */
+export const analyseStatement = (name: string, { only }: { only: boolean }) => `ANALYZE ${only ? 'ONLY ' : ''}${name}`;
+
 /**
- * The statement that gives `role` the right to VACUUM a table. Membership in the owning role is the way of all versions, but
+ * The statement that gives `role` the right to VACUUM and ANALYZE a table. Membership in the owning role is the way of all versions, but
  * never membership in a superuser.
  */
-export function vacuumGrant(
+export function maintenanceGrant(
   { name, owner, ownerIsSuperuser }: { name: string; owner: string; ownerIsSuperuser: boolean },
   role: string,
   version: number,

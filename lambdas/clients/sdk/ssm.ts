@@ -1,6 +1,7 @@
 export {
   DescribeOpsItemsCommand,
   GetCalendarStateCommand,
+  GetDocumentCommand,
   paginateDescribeOpsItems,
   SSMClient,
 } from '@aws-sdk/client-ssm';

@@ -1,5 +1,6 @@
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DescribeStateMachineCommand, SFNClient, ValidateStateMachineDefinitionCommand } from '@aws-sdk/client-sfn';
+import { GetDocumentCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { automation } from '../../../lambdas/clients/automation.ts';
@@ -8,6 +9,7 @@ import { refusal } from './refusal.ts';
 
 const sfn = mockClient(SFNClient);
 const lambda = mockClient(LambdaClient);
+const ssm = mockClient(SSMClient);
 const at = 'arn:aws:states:eu-west-1:123456789012:stateMachine:';
 
 beforeEach(() => {
@@ -15,6 +17,7 @@ beforeEach(() => {
   process.env['MACHINES'] = at;
   sfn.reset();
   lambda.reset();
+  ssm.reset();
   sfn.on(DescribeStateMachineCommand).resolves({ definition: '{}', status: 'ACTIVE', type: 'STANDARD' });
   sfn.on(ValidateStateMachineDefinitionCommand).resolves({ result: 'OK', diagnostics: [] });
 });
@@ -57,9 +60,20 @@ describe('what is deployed', () => {
     });
   });
 
+  it('C4: is an SSM document’s default version, and its status', async () => {
+    ssm
+      .on(GetDocumentCommand, { Name: 'rotate-logs', DocumentFormat: 'JSON', DocumentVersion: undefined })
+      .resolves({ Status: 'Failed', StatusInformation: 'too large', Content: '{}' });
+    expect(await ask((account) => account.document('rotate-logs'))).toEqual({
+      ...{ status: 'Failed', reason: 'too large', content: '{}' },
+    });
+  });
+
   it('C4: is nothing where it is gone or going', async () => {
     lambda.on(GetFunctionConfigurationCommand).rejects(refusal('ResourceNotFoundException', 404));
     expect(await ask((account) => account.fn('watch'))).toBeUndefined();
+    ssm.on(GetDocumentCommand).rejects(refusal('InvalidDocument', 400));
+    expect(await ask((account) => account.document('rotate-logs'))).toBeUndefined();
     sfn.on(DescribeStateMachineCommand).resolves({ definition: '{}', status: 'DELETING' });
     expect(await ask((account) => account.machine('window'))).toBeUndefined();
     sfn.on(DescribeStateMachineCommand).rejects(refusal('StateMachineDoesNotExist', 400));
@@ -76,6 +90,11 @@ describe('what is deployed', () => {
     sfn.on(DescribeStateMachineCommand).resolves({ definition: '{}' });
     sfn.on(ValidateStateMachineDefinitionCommand).rejects(refusal('AccessDeniedException', 400));
     await expect(ask((account) => account.machine('window'))).rejects.toMatchObject({ name: 'Refused' });
+    ssm.on(GetDocumentCommand).rejects(refusal('AccessDeniedException', 400));
+    await expect(ask((account) => account.document('rotate-logs'))).rejects.toMatchObject({
+      name: 'Refused',
+      message: expect.stringContaining('ssm:GetDocument'),
+    });
     lambda.on(GetFunctionConfigurationCommand).rejects(refusal('ThrottlingException', 429));
     await expect(ask((account) => account.fn('watch'))).rejects.toMatchObject({ name: 'Retryable' });
   });

@@ -51,6 +51,51 @@ describe('W11: the change calendars', () => {
     await expect(ask()).rejects.toMatchObject({ name, message: expect.stringContaining(shared) as string });
   });
 
+  describe('and when they are closed', () => {
+    const closures = async (from: string, until: string) => {
+      await using client = await changeCalendars.open(opening());
+      return client.closures(new Date(from), new Date(until));
+    };
+    const says = (AtTime: string, State: 'OPEN' | 'CLOSED', NextTransitionTime?: string) =>
+      ssm
+        .on(GetCalendarStateCommand, { CalendarNames: ['changes'], AtTime })
+        .resolves({ State, ...(NextTransitionTime && { NextTransitionTime }) });
+    beforeEach(() => (process.env['CHANGE_CALENDARS'] = JSON.stringify(['changes'])));
+
+    it('are asked from change to change, up to the end of what is wanted', async () => {
+      says('2026-11-01T00:00:00Z', 'CLOSED', '2026-11-02T00:00:00Z');
+      says('2026-11-02T00:00:00Z', 'OPEN', '2026-12-24T00:00:00Z');
+      says('2026-12-24T00:00:00Z', 'CLOSED', '2027-01-02T00:00:00Z');
+      says('2027-01-02T00:00:00Z', 'OPEN', '2028-01-01T00:00:00Z');
+      expect(await closures('2026-11-01T00:00:00Z', '2027-12-01T00:00:00Z')).toEqual([
+        { calendar: 'changes', to: '2026-11-02T00:00:00.000Z' },
+        { calendar: 'changes', from: '2026-12-24T00:00:00.000Z', to: '2027-01-02T00:00:00.000Z' },
+      ]);
+      expect(ssm.commandCalls(GetCalendarStateCommand)).toHaveLength(4);
+    });
+
+    it('are closed without an end where nothing changes any more', async () => {
+      says('2026-11-01T00:00:00Z', 'OPEN', '2026-11-02T00:00:00Z');
+      says('2026-11-02T00:00:00Z', 'CLOSED');
+      expect(await closures('2026-11-01T00:00:00Z', '2027-12-01T00:00:00Z')).toEqual([
+        { calendar: 'changes', from: '2026-11-02T00:00:00.000Z' },
+      ]);
+    });
+
+    it('are not asked for ever: a calendar of minutes is refused, by name', async () => {
+      ssm.on(GetCalendarStateCommand).callsFake(async ({ AtTime }: { AtTime: string }) => ({
+        State: 'OPEN',
+        NextTransitionTime: new Date(Date.parse(AtTime) + 60_000).toISOString(),
+      }));
+      await expect(closures('2026-11-01T00:00:00Z', '2027-12-01T00:00:00Z')).rejects.toMatchObject({
+        ...{
+          name: 'Refused',
+          message: expect.stringMatching(/calendar changes changes more than 1000 times/) as string,
+        },
+      });
+    });
+  });
+
   it('that answer neither open nor closed are not taken as open', async () => {
     ssm.on(GetCalendarStateCommand, { CalendarNames: ['changes'] }).resolves({});
     await expect(ask()).rejects.toThrow('answers neither OPEN nor CLOSED');

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { handler } from '../../../lambdas/database/vacuum-tables.step.ts';
-import { Deadline } from '../../../lambdas/framework/deadline.ts';
-import { eachInMemory, openPostgres, type TestDatabase, testDatabase, wearOf } from '../../support/database.ts';
+import { runOn, type TestDatabase, testDatabase, wearOf } from '../../support/database.ts';
 import { versions } from '../../support/versions.ts';
 
 describe.each(versions)('on PostgreSQL %i', (version) => {
@@ -20,15 +19,9 @@ describe.each(versions)('on PostgreSQL %i', (version) => {
   }
   const flush = () => database.query('SELECT pg_stat_force_next_flush()');
 
-  /** The step as the framework runs it, on the small template: a hundred dead rows are many here. */
-  async function vacuumTables(settings: object = {}, { dryRun = false } = {}) {
-    const db = await openPostgres(database.urls.maintenance);
-    const { each, items } = eachInMemory({ dryRun });
-    const context = { db, each, dryRun, deadline: new Deadline(new Date(Date.now() + 60_000)) };
-    const input = handler.spec.input.parse({ minDeadTuples: 100, ...settings });
-    const result = await handler.spec.run(input, context as unknown as Parameters<typeof handler.spec.run>[1]);
-    return { result, items, order: items.map(({ item }) => item) };
-  }
+  /** On the small template: a hundred dead rows are many here. */
+  const vacuumTables = (settings: object = {}, options = {}) =>
+    runOn(database, handler, { minDeadTuples: 100, ...settings }, options);
 
   describe('D5: what it does to a real database', () => {
     it('D5: vacuums what is worn, worst first, and nothing else; the next call finds nothing', async () => {

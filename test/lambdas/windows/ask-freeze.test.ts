@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { ChangeCalendars } from '../../../lambdas/clients/change-calendar.ts';
+import type { CalendarStates, ChangeCalendars } from '../../../lambdas/clients/change-calendar.ts';
 import type { Context } from '../../../lambdas/framework/step.ts';
 import { handler } from '../../../lambdas/windows/ask-freeze.step.ts';
 
 const hour = 3_600_000;
 const from = (hours: number) => new Date(Date.now() + hours * hour).toISOString();
 const freeze = { name: 'Black Friday', from: from(-1), to: from(1) };
-const open: ChangeCalendars = { at: async () => [{ calendar: 'changes', closed: false }] };
-const broken: ChangeCalendars = { at: () => Promise.reject(new Error('throttled')) };
-const ask = (freezes: (typeof freeze)[], calendars: ChangeCalendars, dryRun = false) =>
+const open: CalendarStates = { at: async () => [{ calendar: 'changes', closed: false }] };
+const broken: CalendarStates = { at: () => Promise.reject(new Error('throttled')) };
+const ask = (freezes: (typeof freeze)[], calendars: CalendarStates, dryRun = false) =>
   handler.spec.run({ freezes }, { calendars, dryRun, target: 'index_rebuild' } as unknown as Context & {
     calendars: ChangeCalendars;
   });

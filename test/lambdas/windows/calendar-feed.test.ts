@@ -1,6 +1,10 @@
+import { existsSync } from 'node:fs';
+import { execa } from 'execa';
 import ICAL from 'ical.js';
 import { describe, expect, it } from 'vitest';
+import { pythonPrograms } from '../../../local/bare/cache.mjs';
 import { occurrencesBetween } from '../../../lambdas/windows/calendar.ts';
+import type { Closure } from '../../../lambdas/clients/change-calendar.ts';
 import { calendarFeed } from '../../../lambdas/windows/calendar-feed.ts';
 import { parseWindow } from '../../../lib/config/window-grammar.ts';
 
@@ -22,7 +26,8 @@ const freezes = [
   { name: 'over', from: '2026-10-01T00:00:00Z', to: '2026-10-02T00:00:00Z' },
 ];
 const now = new Date('2026-11-24T12:00:00Z');
-const feed = (at = now) => calendarFeed('production', { windows, freezes }, at);
+const feed = (at = now, closures: Parameters<typeof calendarFeed>[2] = []) =>
+  calendarFeed('production', { windows, freezes }, closures, at);
 
 /** The events as another library reads them. */
 const read = (text: string) =>
@@ -39,7 +44,8 @@ const read = (text: string) =>
       categories: component.getAllProperties('categories').flatMap((property) => property.getValues() as string[]),
     };
   });
-const at = (start: string) => read(feed()).filter((event) => event.start === start);
+const at = (start: string, closures: Closure[] = []) =>
+  read(feed(now, closures)).filter((event) => event.start === start);
 
 describe('W11: the calendar, read by another library', () => {
   it('has every occurrence of the next 13 months at its time', () => {
@@ -90,6 +96,61 @@ describe('W11: the calendar, read by another library', () => {
     expect(feed()).not.toContain('over-2026');
   });
 
+  describe('and closures of change calendars', () => {
+    const shared = 'arn:aws:ssm:eu-central-1:222222222222:document/shared';
+    const advent = { calendar: 'changes', from: '2026-12-13T03:00:00.000Z', to: '2026-12-20T02:00:00.000Z' };
+    const closed = (...closures: Closure[]) => read(feed(now, closures)).filter(({ uid }) => uid.includes('-closure-'));
+
+    it('shows each, and which windows it forbids', () => {
+      const events = read(feed(now, [advent]));
+      expect(closed(advent)).toMatchObject([
+        {
+          ...{ summary: 'Closed: change calendar changes', categories: ['freeze', 'production'] },
+          ...{ start: advent.from, end: advent.to, zone: 'UTC' },
+          description: 'No maintenance in production: the change calendar changes is closed.',
+        },
+      ]);
+      const sundays = events.filter(({ categories }) => categories.includes('weekly')).slice(2, 4);
+      expect(sundays.map(({ start, summary }) => [start.slice(0, 10), summary])).toEqual([
+        ['2026-12-13', 'Production weekly maintenance'],
+        ['2026-12-20', 'Production weekly maintenance'],
+      ]);
+      expect(sundays.map(({ description }) => description.split('\n').at(-1))).toEqual([
+        'The change calendar changes is closed from 2026-12-13 03:00 UTC until 2026-12-20 02:00 UTC.',
+        'Notice: 24 hours ahead',
+      ]);
+      const earlier = { ...advent, from: '2026-12-13T02:00:00.000Z' };
+      expect(at('2026-12-13T02:00:00.000Z', [earlier]).map(({ summary }) => summary)).toContain(
+        'Frozen: Production weekly maintenance',
+      );
+    });
+
+    it('has those that have begun, that have no end, and those of another account', () => {
+      expect(closed({ calendar: shared })).toMatchObject([
+        {
+          ...{ summary: 'Closed: change calendar shared', start: '2026-11-24T00:00:00.000Z' },
+          ...{ end: '2027-12-24T12:00:00.000Z' },
+          description: `No maintenance in production: the change calendar ${shared} is closed.\nIt is closed already.\nIt has no end yet.`,
+        },
+      ]);
+    });
+
+    it('keeps the UID of one when it begins', () => {
+      const [ahead] = closed(advent);
+      const [begun] = closed({ calendar: advent.calendar, to: advent.to });
+      expect(begun!.uid).toBe(ahead!.uid);
+    });
+
+    it('says that they are missing where the calendars could not be asked', () => {
+      const text = feed(now, new Error('AccessDenied'));
+      const described = new ICAL.Component(ICAL.parse(text) as unknown[]).getFirstPropertyValue('x-wr-caldesc');
+      expect(described).toBe(
+        'Maintenance windows and freezes of production. All times are UTC. Change calendars could not be asked: AccessDenied',
+      );
+      expect(read(text)).toEqual(read(feed()));
+    });
+  });
+
   it('shows a window that is open at this moment', () => {
     const open = read(feed(new Date('2026-12-13T03:59:59Z')));
     expect(open[0]).toMatchObject({ start: '2026-12-13T02:00:00.000Z' });
@@ -111,8 +172,49 @@ describe('W11: the calendar, read by another library', () => {
   });
 });
 
+/** What vobject's validator says: which properties must be there, may not come twice, or exclude each other; and of what type values are. */
+async function validate(text: string): Promise<string> {
+  const { python } = pythonPrograms['cfn-lint'];
+  if (!existsSync(python)) throw new Error(`${python} is missing. Make it: node local/bare/prepare.mjs cfn-lint`);
+  const program = `
+import sys, vobject
+text = open(0, encoding='utf-8', newline='').read()
+try:
+    calendars = list(vobject.readComponents(text))
+    for calendar in calendars:
+        calendar.validate(raiseException=True)
+    print(f'valid: {len(calendars)} calendar, {len(calendars[0].vevent_list)} events')
+except Exception as problem:
+    print(f'{type(problem).__name__}: {problem}')
+`;
+  const { stdout } = await execa(python, ['-c', program], { input: text });
+  return stdout;
+}
+
 describe('W11: the calendar, as RFC 5545 wants it', () => {
   const lines = feed().split('\r\n');
+  const closures = [{ calendar: 'changes' }, { calendar: 'others', from: '2026-12-13T03:00:00.000Z' }];
+
+  it('is valid by a validator that has no part in making it', async () => {
+    const text = feed(now, closures);
+    expect(await validate(text)).toBe(`valid: 1 calendar, ${read(text).length} events`);
+  });
+
+  it.each<[mistake: string, plant: (text: string) => string, found: RegExp]>([
+    ['no stamp', (text) => text.replace(/DTSTAMP:.*\r\n/, ''), /at least 1 DTSTAMP/],
+    ['two UIDs', (text) => text.replace('UID:', 'UID:another\r\nUID:'), /more than 1 UID/],
+    ['an end and a length', (text) => text.replace('DTEND:', 'DURATION:PT1H\r\nDTEND:'), /both DTEND and DURATION/],
+    ['a thirteenth month', (text) => text.replace('DTSTART:202611', 'DTSTART:202613'), /ParseError/],
+    ['no end', (text) => text.replace('END:VCALENDAR', ''), /never closed/],
+  ])('has a validator that finds a planted mistake: %s', async (_mistake, plant, found) => {
+    const broken = plant(feed());
+    expect(broken).not.toBe(feed());
+    expect(await validate(broken)).toMatch(found);
+  });
+
+  it('has no event that ends before it begins', () => {
+    for (const { start, end } of read(feed(now, closures))) expect(end > start).toBe(true);
+  });
 
   it('ends every line with CRLF', () => {
     expect(lines.length).toBeGreaterThan(500);

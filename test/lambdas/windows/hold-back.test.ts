@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest';
-import type { ChangeCalendars } from '../../../lambdas/clients/change-calendar.ts';
+import type { CalendarStates } from '../../../lambdas/clients/change-calendar.ts';
 import type { Notices } from '../../../lambdas/clients/notices.ts';
 import type { Table } from '../../../lambdas/clients/table.ts';
 import { outboxOn } from '../../../lambdas/framework/outbox.ts';
@@ -21,17 +21,17 @@ const plan: Plan = {
 };
 const byHand: Plan = { ...plan, startedBy: 'hand', reason: 'a person' };
 const freeze = { name: 'Black Friday', from: '2026-11-27T00:00:00Z', to: '2026-11-30T06:00:00Z' };
-const open: ChangeCalendars = { at: async () => [{ calendar: 'changes', closed: false }] };
-const closed: ChangeCalendars = {
+const open: CalendarStates = { at: async () => [{ calendar: 'changes', closed: false }] };
+const closed: CalendarStates = {
   at: async () => [{ calendar: 'changes', closed: true, until: '2026-12-01T00:00:00Z' }],
 };
-const broken: ChangeCalendars = { at: () => Promise.reject(new Error('no right')) };
+const broken: CalendarStates = { at: () => Promise.reject(new Error('no right')) };
 
 function startsOn(table: Table) {
   const sent: string[] = [];
   const outbox = outboxOn(table);
   const notices: Notices = { publish: async ({ id }) => void sent.push(id) };
-  const start = (what: Plan, over: { calendars?: ChangeCalendars; freezes?: (typeof freeze)[]; execution?: string }) =>
+  const start = (what: Plan, over: { calendars?: CalendarStates; freezes?: (typeof freeze)[]; execution?: string }) =>
     holdBack(what, {
       ...{ environment: 'production', execution: 'arn:aws:states:eu-west-1:123456789012:execution:window:run-1' },
       ...{ freezes: [], calendars: open, outbox, notices, now, ...over },

@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest';
-import type { ChangeCalendars } from '../../../lambdas/clients/change-calendar.ts';
+import type { CalendarStates } from '../../../lambdas/clients/change-calendar.ts';
 import type { Notices } from '../../../lambdas/clients/notices.ts';
 import { outboxOn } from '../../../lambdas/framework/outbox.ts';
 import type { Table } from '../../../lambdas/clients/table.ts';
@@ -16,7 +16,7 @@ const windows = [
 const planning: Planning = { windows, freezes: [], calendar: 's3://reports/calendar/production.ics' };
 const weekly = { environment: 'production', window: 'weekly', occurrence: '2026-11-29T02:00:00.000Z', kind: 'planned' };
 const id = 'production/weekly/2026-11-29T02:00:00.000Z/planned';
-const open: ChangeCalendars = { at: async () => [] };
+const open: CalendarStates = { at: async () => [] };
 
 /** A watch that looks at a moment, with a publisher that keeps what it sent; `dies` names the moment at which its process ends. */
 function watchOn(table: Table) {

@@ -48,7 +48,7 @@ const call = (table: Table, executions: Executions, started: unknown[] = []) =>
       cloudwatch: { muted: never, mute: never, unmute: never },
       outbox: outboxOn(table),
       notices: { publish: never },
-      calendars: { at: never },
+      calendars: { at: never, closures: never },
     },
   );
 

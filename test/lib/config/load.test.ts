@@ -10,7 +10,7 @@ import { loadConfiguration } from '../../../lib/config/load.ts';
 import { ConfigurationError, type Mistake } from '../../../lib/config/mistake.ts';
 import { environments, type Environment } from '../../../lib/config/schema.ts';
 
-const operations = ['database_optimization', 'cache_cleanup', 'metric_aggregation'];
+const operations = ['database_care', 'database_optimization', 'index_rebuild', 'cache_cleanup', 'metric_aggregation'];
 const stepSettings = {
   'database/vacuum-tables': z.strictObject({
     minDeadTuples: z.int().positive().default(10_000),
@@ -73,7 +73,7 @@ describe('the shipped configuration', () => {
     expect(mistakesOf('config', environment)).toEqual([]);
   });
 
-  it('W1: runs database_optimization and metric_aggregation on Sunday 02:00-04:00 UTC in production, with notice 24 hours ahead', () => {
+  it('W1, W2: what runs when in production, and how long before people are told', () => {
     const { windows } = loadConfiguration({ folder: 'config', environment: 'production', operations, stepSettings });
     expect(windows).toEqual([
       {
@@ -84,12 +84,33 @@ describe('the shipped configuration', () => {
         notice: { hours: 24 },
         operations: ['database_optimization', 'metric_aggregation'],
       },
+      {
+        name: 'monthly',
+        cron: '0 1 * * SUN#1',
+        eventBridge: 'cron(0 1 ? * SUN#1 *)',
+        minutes: 300,
+        notice: { weeks: 1 },
+        operations: ['index_rebuild'],
+      },
+      {
+        name: 'daily',
+        cron: '0 3 * * *',
+        eventBridge: 'cron(0 3 * * ? *)',
+        minutes: 55,
+        notice: 'none',
+        operations: ['database_care'],
+      },
     ]);
   });
 
   it('is the block of the runbook word for word, once its comments are taken in', () => {
     const shipped = readFileSync('config/windows.yaml', 'utf8');
-    const block = shipped.slice(shipped.indexOf('maintenance_windows:')).replace(/^( *)# /gm, '$1');
+    const ours = /^ +# The runbook's block ends here.*\n(.+\n)+\n/m;
+    expect(shipped).toMatch(ours);
+    const block = shipped
+      .slice(shipped.indexOf('maintenance_windows:'))
+      .replace(ours, '')
+      .replace(/^( *)# /gm, '$1');
     const runbook = readFileSync('test/config/runbook/windows.yaml', 'utf8');
     expect(block).toBe(runbook.slice(runbook.indexOf('maintenance_windows:')));
   });
@@ -130,7 +151,7 @@ describe('W7: a mistake is told with its file, line, field, what was found and w
         line: lineOf(folder, 'windows.yaml', 'database_optimisation'),
         field: 'maintenance_windows.production.weekly.operations[0]',
         found: '"database_optimisation"',
-        allowed: 'one of database_optimization, cache_cleanup, metric_aggregation',
+        allowed: 'one of database_care, database_optimization, index_rebuild, cache_cleanup, metric_aggregation',
         nearest: 'database_optimization',
       },
     ]);

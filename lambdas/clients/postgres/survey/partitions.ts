@@ -19,6 +19,8 @@ export interface PartitionedFacts {
   /** The partitioned table that it is itself a partition of. */
   parent: number | null;
   analysedAt: Date | null;
+  /** Rows of all partitions when it was analysed; -1: never. Always so before 14. */
+  estimatedTuples: number;
   partitions: PartitionFacts[];
 }
 
@@ -54,7 +56,8 @@ export async function readPartitions({ query, version }: Reading): Promise<Parti
         FROM unnest(p.partattrs::int2[]) WITH ORDINALITY AS k (attnum, place)
         LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum AND k.attnum > 0) AS key,
        h.inhparent::bigint AS parent,
-       greatest(pg_stat_get_last_analyze_time(c.oid), pg_stat_get_last_autoanalyze_time(c.oid)) AS "analysedAt"
+       greatest(pg_stat_get_last_analyze_time(c.oid), pg_stat_get_last_autoanalyze_time(c.oid)) AS "analysedAt",
+       c.reltuples::float8 AS "estimatedTuples"
      FROM ${ownRelations('p')} AS own
      JOIN pg_class AS c ON c.oid = own.oid
      JOIN pg_namespace AS n ON n.oid = c.relnamespace
