@@ -15,12 +15,21 @@ interface Operation {
 /** Every operation there is, under the runbook's own name. A new one is a line here and a line in config/windows.yaml. */
 export const operations = {
   database_care: {
-    comment: 'Keeps statistics fresh from day to day (D1).',
-    steps: [{ step: 'database/analyse-tables', per: 'database' }],
+    comment: 'Keeps statistics fresh from day to day, and looks at temporary objects and replication (D1, D2, D4).',
+    steps: [
+      { step: 'database/analyse-tables', per: 'database' },
+      { step: 'database/find-temporary-objects', per: 'database' },
+      { step: 'database/check-replication', per: 'database' },
+    ],
   },
   database_optimization: {
-    comment: 'Vacuums and analyses the tables that need it, worst first (D5).',
-    steps: [{ step: 'database/vacuum-tables', per: 'database' }],
+    comment:
+      'Vacuums and analyses the tables that need it, worst first (D5), and tells what a person should decide (D16, D22).',
+    steps: [
+      { step: 'database/vacuum-tables', per: 'database' },
+      { step: 'database/compare-settings', per: 'database' },
+      { step: 'database/find-trouble', per: 'database' },
+    ],
   },
   index_rebuild: {
     comment: 'Refreshes all statistics (D13).',

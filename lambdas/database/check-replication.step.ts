@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { postgres } from '../clients/postgres.ts';
 import { step } from '../framework/step.ts';
-import { found } from './found.ts';
+import { found } from './findings.ts';
 import { lagOf } from './replication-lag.ts';
 
 /** D4. How far standbys and replicas are behind; over the limits it is a finding. */

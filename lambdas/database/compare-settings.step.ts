@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { postgres } from '../clients/postgres.ts';
 import { step } from '../framework/step.ts';
-import { found } from './found.ts';
+import { found } from './findings.ts';
 import { driftOf } from './settings-drift.ts';
 
 /** D16. The runbook's eight settings against what is in force. Never changes one. */

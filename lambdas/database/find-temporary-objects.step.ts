@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { postgres } from '../clients/postgres.ts';
 import { step } from '../framework/step.ts';
-import { found } from './found.ts';
+import { found } from './findings.ts';
 import { temporaryFindings } from './temporary-objects.ts';
 
 /** D2. Tells of temporary objects that nobody owns any more, and drops none. */

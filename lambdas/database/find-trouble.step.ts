@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { postgres } from '../clients/postgres.ts';
 import { series } from '../clients/series.ts';
 import { step } from '../framework/step.ts';
-import { found } from './found.ts';
+import { found } from './findings.ts';
 import { duplicateIndexes, invalidIndexes, unusedIndexes } from './trouble/indexes.ts';
 import { fullKeys, unindexedForeignKeys } from './trouble/keys.ts';
 import { partitionTrouble } from './trouble/partitions.ts';
@@ -20,7 +20,7 @@ const facts = [
 export const handler = step({
   input: z.strictObject({
     /** Days of statistics before an index without a scan counts as unused. */
-    unusedDays: z.number().min(1).default(30),
+    unusedDays: z.number().nonnegative().default(30),
     /** Bytes from which an unused index is told of. */
     minUnusedBytes: z.int().nonnegative().default(1_048_576),
     /** Rows from which a foreign key without an index is told of. */

@@ -34,10 +34,8 @@ export function temporaryFindings(
 
 function orphaned({ schema }: TemporaryFacts, what: string, version: number): Finding {
   const number = schema.replace(/\D/g, '');
-  const check =
-    version >= 160_000
-      ? `SELECT pg_stat_get_backend_pid(${number}); -- must be NULL: else a session has taken the number, and the objects are its own`
-      : `SELECT pid FROM pg_locks WHERE virtualtransaction LIKE '${number}/%'; -- and no other session in this database`;
+  const which = version >= 160_000 ? `pid = pg_stat_get_backend_pid(${number})` : `datname = current_database()`;
+  const check = `SELECT pid, backend_start, query FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND ${which}; -- whoever is listed may own them`;
   return {
     severity: 'warning',
     subject: schema,

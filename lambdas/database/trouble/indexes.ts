@@ -161,8 +161,12 @@ function isCovered(index: IndexFacts, other: IndexFacts): boolean {
 
 /** Which of two that are the same is kept. */
 function stays(one: IndexFacts, other: IndexFacts): boolean {
-  const weight = ({ primary, constraint, unique, included }: IndexFacts) =>
-    (primary ? 8 : 0) + (constraint !== null ? 4 : 0) + (unique ? 2 : 0) + (included.length > 0 ? 1 : 0);
+  const weight = ({ primary, constraint, unique, included, replicaIdentity, clustered }: IndexFacts) =>
+    (replicaIdentity || clustered ? 16 : 0) +
+    (primary ? 8 : 0) +
+    (constraint !== null ? 4 : 0) +
+    (unique ? 2 : 0) +
+    (included.length > 0 ? 1 : 0);
   return weight(one) === weight(other) ? one.oid < other.oid : weight(one) > weight(other);
 }
 

@@ -3,8 +3,7 @@ import type { ForeignKeyFacts } from '../../clients/postgres/survey/constraints.
 import type { SequenceFacts, SequenceUser } from '../../clients/postgres/survey/sequences.ts';
 import type { TableFacts } from '../../clients/postgres/survey/tables.ts';
 import type { Finding } from '../../framework/result.ts';
-import { count } from '../../reports/format.ts';
-import { percent } from '../found.ts';
+import { count, percent } from '../../reports/format.ts';
 import { quoted, serves } from './indexes.ts';
 
 export interface KeyRules {

@@ -1,6 +1,6 @@
 import type { Survey } from '../../clients/postgres/survey.ts';
 import type { Finding } from '../../framework/result.ts';
-import { count } from '../../reports/format.ts';
+import { plural } from '../../reports/format.ts';
 import { quoted } from './indexes.ts';
 
 type Facts = Pick<Survey<'tables' | 'partitions'>, 'tables' | 'partitions'>;
@@ -13,14 +13,14 @@ export function partitionTrouble({ tables, partitions }: Facts): Finding[] {
   return partitions.flatMap((parent) =>
     parent.partitions.flatMap((partition): Finding[] => {
       const stray = partition.isDefault ? (rows.get(partition.oid) ?? 0) : 0;
-      const columns = parent.key.map(({ column }) => quoted(column ?? '…')).join(', ');
+      const columns = parent.key.map(grouping).join(', ');
       return [
         ...(stray > 0
           ? [
               {
                 severity: 'warning' as const,
                 subject: partition.name,
-                message: `About ${count(stray)} rows of ${parent.name} are in its default partition. A partition for them cannot be created any more ("would be violated"), and none is detached concurrently while there is a default.`,
+                message: `${parent.name} has about ${plural(stray, 'row')} in its default partition. A partition for them cannot be created any more ("would be violated"), and none is detached concurrently while there is a default.`,
                 remedy: `SELECT ${columns}, count(*) FROM ${partition.name} GROUP BY ${columns} ORDER BY 1; -- which partitions they want; move them in the transaction that attaches each`,
               },
             ]
@@ -39,3 +39,9 @@ export function partitionTrouble({ tables, partitions }: Facts): Finding[] {
     }),
   );
 }
+
+/** Months of a time, values of anything else. */
+const grouping = ({ column, type }: { column: string | null; type: string | null }) =>
+  type !== null && /^(date|timestamp)/.test(type)
+    ? `date_trunc('month', ${quoted(column ?? '…')})`
+    : quoted(column ?? '…');

@@ -77,13 +77,13 @@ function ofTable(table: TableFacts, off: boolean, holder: Holder | undefined): F
     severity: 'warning',
     subject: table.name,
     message: `Autovacuum does not keep up: ${count(table.deadTuples)} dead rows beside ${count(table.liveTuples)} live ones, ${bytes(table.bytes)}; ${why}. It was last here ${table.autovacuumedAt ? table.autovacuumedAt.toISOString() : 'never'}.`,
-    ...(holder
-      ? { remedy: remedyFor(holder) }
-      : disabled
-        ? { remedy: `ALTER TABLE ${table.name} RESET (autovacuum_enabled); -- find out first why it was set` }
-        : !off && {
-            remedy: `ALTER TABLE ${table.name} SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0); -- earlier and faster: costs input and output`,
-          }),
+    remedy: holder
+      ? remedyFor(holder)
+      : off
+        ? `VACUUM (ANALYZE) ${table.name}; -- reads the whole table`
+        : disabled
+          ? `ALTER TABLE ${table.name} RESET (autovacuum_enabled); -- find out first why it was set`
+          : `ALTER TABLE ${table.name} SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0); -- earlier and faster: costs input and output`,
   };
 }
 

@@ -103,7 +103,8 @@ export async function readIndexes(reading: Reading): Promise<IndexFacts[]> {
      JOIN pg_roles AS o ON o.oid = x.relowner
      JOIN pg_am AS am ON am.oid = x.relam
      LEFT JOIN pg_inherits AS h ON h.inhrelid = x.oid
-     LEFT JOIN pg_constraint AS k ON k.conindid = x.oid AND k.contype IN ('p', 'u', 'x')`,
+     LEFT JOIN pg_constraint AS k ON k.conindid = x.oid AND k.contype IN ('p', 'u', 'x')
+     ORDER BY x.oid`,
   );
   const sizes = await readSizes(reading, 'i');
   return rows.map((row) => ({ ...row, bytes: sizes.get(row.oid) ?? row.bytes, options: optionsOf(row.options) }));
