@@ -7,11 +7,13 @@ import { handler as noticesArrive } from './checks/notices-arrive.step.ts';
 import { handler as snapshotWasMade } from './checks/snapshot-was-made.step.ts';
 import { handler as someoneIsOnCall } from './checks/someone-is-on-call.step.ts';
 import { handler as analyseTables } from './database/analyse-tables.step.ts';
+import { handler as rebuildIndexes } from './database/rebuild-indexes.step.ts';
 import { handler as refreshStatistics } from './database/refresh-statistics.step.ts';
 import { handler as checkReplication } from './database/check-replication.step.ts';
 import { handler as compareSettings } from './database/compare-settings.step.ts';
 import { handler as findTemporaryObjects } from './database/find-temporary-objects.step.ts';
 import { handler as findTrouble } from './database/find-trouble.step.ts';
+import { handler as reindexBloated } from './database/reindex-bloated.step.ts';
 import { handler as vacuumTables } from './database/vacuum-tables.step.ts';
 import { handler as readDatabaseHourly } from './metrics/read-database-hourly.step.ts';
 import { handler as readDatabase } from './metrics/read-database.step.ts';
@@ -49,7 +51,9 @@ export const steps = {
   'database/compare-settings': compareSettings,
   'database/find-temporary-objects': findTemporaryObjects,
   'database/find-trouble': findTrouble,
+  'database/rebuild-indexes': rebuildIndexes,
   'database/refresh-statistics': refreshStatistics,
+  'database/reindex-bloated': reindexBloated,
   'database/vacuum-tables': vacuumTables,
   'metrics/read-database': readDatabase,
   'metrics/read-database-hourly': readDatabaseHourly,

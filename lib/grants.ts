@@ -80,6 +80,8 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     services: ['secretsmanager'],
   }),
 
+  baselines: ({ names: { tableArn } }) => ({ statements: [items(tableArn, 'BASELINE')], services: ['dynamodb'] }),
+
   // A transaction over items of several kinds is allowed only by one statement that covers all of their keys.
   lease: ({ names: { tableArn }, build }) => ({
     statements: [items(tableArn, 'LEASE', 'OCCURRENCE', 'RUN')],

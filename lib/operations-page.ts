@@ -32,7 +32,8 @@ const link = (step: StepName) => `[${step}](#${step.replaceAll('/', '')})`;
 
 function stepSection(step: StepName): string {
   const { kind, spec } = steps[step];
-  const source = readFileSync(new URL(`../lambdas/${step}.step.ts`, import.meta.url), 'utf8');
+  const file = new URL(`../lambdas/${step}.step.ts`, import.meta.url);
+  const source = readFileSync(file, 'utf8');
   const reaches = Object.values(spec.uses).map(({ needs }) => needs);
   const about = [
     `In [lambdas/${step}.step.ts](../lambdas/${step}.step.ts).`,
@@ -43,10 +44,16 @@ function stepSection(step: StepName): string {
     `### ${step}`,
     commentBefore(source, 'export const handler'),
     about,
-    ...settings(spec.input, source),
+    ...settings(spec.input, source + besideIt(file, source)),
     `\`\`\`json\n${JSON.stringify(spec.example, null, 2)}\n\`\`\``,
   ].join('\n\n');
 }
+
+/** The rules of a step: settings that two steps share are said there. */
+const besideIt = (file: URL, source: string) =>
+  [...source.matchAll(/from '(\.\/[^']+)'/g)]
+    .map(([, rules]) => readFileSync(new URL(rules!, file), 'utf8'))
+    .join('\n');
 
 /** The settings that have a default, with what stands above them in the code: the others are compiled in or come with the call. */
 function settings(input: z.ZodType, source: string): string[] {

@@ -24,16 +24,20 @@ export const operations = {
   },
   database_optimization: {
     comment:
-      'Vacuums and analyses the tables that need it, worst first (D5), and tells what a person should decide (D16, D22).',
+      'Vacuums and analyses the tables that need it, rebuilds the bloated indexes, worst first (D5, D6), and tells what a person should decide (D16, D22).',
     steps: [
       { step: 'database/vacuum-tables', per: 'database' },
+      { step: 'database/reindex-bloated', per: 'database' },
       { step: 'database/compare-settings', per: 'database' },
       { step: 'database/find-trouble', per: 'database' },
     ],
   },
   index_rebuild: {
-    comment: 'Refreshes all statistics (D13).',
-    steps: [{ step: 'database/refresh-statistics', per: 'database' }],
+    comment: 'Rebuilds every bloated index, the small ones too, then refreshes all statistics (D11, D13).',
+    steps: [
+      { step: 'database/rebuild-indexes', per: 'database' },
+      { step: 'database/refresh-statistics', per: 'database' },
+    ],
   },
   metric_aggregation: {
     comment: 'Reads the numbers of databases and platform and rolls them up per day and week, for the trends (O1).',

@@ -1,13 +1,16 @@
 import type { Readable } from 'node:stream';
 import type { Client, Opening } from '../framework/client.ts';
 import { StepError } from '../framework/errors.ts';
-import type { Change } from '../framework/result.ts';
+import type { Change, Postponed } from '../framework/result.ts';
 import type { CopiedRows, Receipt } from './archive-manifest.ts';
 import { analyse } from './postgres/analyse.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
+import { type LeafPages, measureIndex } from './postgres/leaf-pages.ts';
+import { dropLeftover } from './postgres/leftovers.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
 import { readReplicas, type ReplicaFacts } from './postgres/replicas.ts';
+import { type Rebuilt, reindex, type ReindexOptions } from './postgres/reindex.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
@@ -29,6 +32,15 @@ export interface Postgres {
    * @throws StepError `Refused` without the right to, `Retryable` when the table is locked, gone or the time is up.
    */
   vacuum(oid: number, options: VacuumOptions): Promise<Change>;
+  /** Undefined where the index cannot be measured: without the extension pgstattuple, or while it is locked. */
+  measureIndex(oid: number): Promise<LeafPages | undefined>;
+  /**
+   * Rebuilds the index with this oid while the application goes on.
+   * @throws StepError `Refused` where it must not be rebuilt, or its rebuild failed: `graveness` tells the grave ones.
+   */
+  reindex(oid: number, options: ReindexOptions): Promise<Rebuilt | Postponed>;
+  /** Drops what a rebuild left behind. @throws StepError `Refused` while somebody is at work on its table, or without the right to. */
+  dropLeftover(oid: number): Promise<void | Postponed>;
   /**
    * Analyses the table with this oid, `only` without its partitions, and tells its `modifiedTuples` before and after.
    * @throws StepError as `vacuum` does.
@@ -66,6 +78,9 @@ export const postgres: Client<Postgres> = {
         replicas: () => readReplicas(session, connection, opening),
         numbers: () => numbers(session),
         vacuum: (oid, options) => vacuum(session, oid, options),
+        measureIndex: (oid) => measureIndex(session, oid),
+        reindex: (oid, options) => reindex(session, oid, options),
+        dropLeftover: (oid) => dropLeftover(session, oid),
         analyse: (oid, options) => analyse(session, oid, options),
         copyRows: (source, store) => copyRows(session, source, store),
         predecessor: () => predecessor(session, opening.step),

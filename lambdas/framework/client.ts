@@ -3,6 +3,7 @@ import type { Deadline } from './deadline.ts';
 /** What a step can reach. lib/grants.ts says what each means in AWS: permissions, network, environment variables. */
 export type Capability =
   | 'postgres'
+  | 'baselines'
   | 'lease'
   | 'executions'
   | 'notices'

@@ -3,12 +3,12 @@ import { StepError } from './errors.ts';
 import { forecast } from './forecast.ts';
 import type { History } from './history.ts';
 import type { RecordOf } from './record.ts';
-import type { Change, Finding, Numbers, Result, Work } from './result.ts';
+import type { Change, Finding, Numbers, Postponed, Result, Work } from './result.ts';
 
 /** The framework's loop over work, worst first: no step can forget the deadline, a dry run, or to write down what it did. */
 export type Each = <W extends Work>(
   work: W[],
-  act: (work: W) => Promise<Change>,
+  act: (work: W) => Promise<Change | Postponed>,
   extra?: { findings?: Finding[]; numbers?: Numbers },
 ) => Promise<Result>;
 
@@ -29,7 +29,7 @@ interface Surroundings {
 /**
  * Nothing starts that does not fit, by the item's own history where it has one (W9).
  * An item done in this run is not done twice; one that failed in it is not tried again in it. `left` are those for which no time
- * was left, each recorded with the reason; `failed` counts the whole run, the other numbers this call. Numbers of the result are
+ * was left or which were postponed (then the answer is to wait), each recorded with the reason; `failed` counts the whole run, the other numbers this call. Numbers of the result are
  * sums of before less after.
  */
 export function eachOf({
@@ -85,7 +85,7 @@ export function eachOf({
         result.numbers['would'] = (result.numbers['would'] ?? 0) + 1;
         continue;
       }
-      let change: Change;
+      let change: Change | Postponed;
       try {
         change = await act(w);
       } catch (error) {
@@ -100,6 +100,13 @@ export function eachOf({
           result.failed += 1;
           await keep(w, startedAt, { outcome: 'failed', reason });
         }
+        continue;
+      }
+      if ('postponed' in change) {
+        result.left += 1;
+        result.wait ??= change.postponed;
+        if (runDeadline.fits(expected)) mayFitLater += 1;
+        await keep(w, startedAt, { outcome: 'left', reason: change.postponed });
         continue;
       }
       result.done += 1;

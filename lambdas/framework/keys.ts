@@ -15,6 +15,10 @@ export const keys = {
     pk: `HISTORY#${environment}#${step}#${target ?? ''}`,
     sk: item,
   }),
+  baseline: (environment: string, target: string | undefined, index: string): Key => ({
+    pk: `BASELINE#${environment}#${target ?? ''}`,
+    sk: index,
+  }),
   notice: (id: string, kind: string): Key => ({ pk: `RUN#${id}`, sk: `NOTICE#${kind}` }),
   /** A notice about an occurrence, which no run may ever serve. */
   outbox: (environment: string, window: string, occurrence: string, kind: string): Key => ({

@@ -47,3 +47,9 @@ export interface Change {
   before: Numbers;
   after: Numbers;
 }
+
+/** What could not be done now because of something outside that ends by itself: another item first, then come back. */
+export interface Postponed {
+  /** What it waits for. */
+  postponed: string;
+}

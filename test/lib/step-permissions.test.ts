@@ -102,6 +102,7 @@ describe.each(Object.keys(steps) as StepName[])('the role of %s', (step) => {
     // A transaction over lease, run and occurrence is allowed only by one statement that covers all three.
     expect(keys).toEqual([
       leading('RUN', 'HISTORY'),
+      ...(uses('baselines') ? [leading('BASELINE')] : []),
       ...(uses('lease') ? [leading('LEASE', 'OCCURRENCE', 'RUN')] : []),
       ...(uses('outbox') ? [leading('NOTICE')] : []),
       ...(uses('series') ? [leading('METRIC', 'SUMMARY')] : []),

@@ -56,6 +56,14 @@ export function ofOneItem(error: unknown, doing: string, holders: readonly strin
   return new StepError('Refused', `${doing}: ${error.message} (${code}). ${meaning}${locked}`, { cause: error });
 }
 
+/** Why nothing more may be done to a database in this run, told by the error that ended a rebuild of an index. */
+export function graveness(error: unknown): 'corrupt' | 'disk full' | undefined {
+  const code = error instanceof StepError ? codeOf(error.cause) : undefined;
+  if (code === '53100') return 'disk full';
+  // A unique index that cannot be built again has let two equal rows in.
+  return ['23505', 'XX001', 'XX002'].includes(code ?? '') ? 'corrupt' : undefined;
+}
+
 function meaningOf(code: string | undefined, said: string): [ErrorName, string] {
   const known = code && (meanings[code] ?? meanings[code.slice(0, 3)] ?? meanings[code.slice(0, 2)]);
   if (known) return known;

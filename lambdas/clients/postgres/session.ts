@@ -26,6 +26,10 @@ export interface Act {
 export interface Statement extends Act {
   /** Milliseconds it may wait for a lock. */
   lockTimeout: number;
+  /** Milliseconds after which the server ends it, where that is before the deadline. */
+  timeLimit?: number;
+  /** Milliseconds before the deadline that are kept for cleaning up after it. */
+  reserve?: number;
   /** Settings for this statement, set back after it. */
   settings?: Record<string, string>;
 }
@@ -35,6 +39,12 @@ export interface Statement extends Act {
  * only DDL and other maintenance waits behind them.
  */
 export const quietLockTimeout = 5_000;
+
+/**
+ * Milliseconds that a statement with CONCURRENTLY may wait: for each transaction that is older, too. Running into it costs the whole
+ * build and leaves an invalid index, so a short one does harm.
+ */
+export const concurrently = 15 * 60_000;
 
 /** Milliseconds after the deadline at which the server ends a statement by itself, should our cancelling not have reached it. */
 const backstop = 1_000;
@@ -109,7 +119,8 @@ export class Session {
    */
   async run(text: string, statement: Statement): Promise<Notice[]> {
     const { tag, step } = this.#options;
-    const limit = this.#millisLeft(statement.doing) + backstop;
+    const left = this.#millisLeft(statement.doing, statement.reserve) + backstop;
+    const limit = Math.ceil(Math.min(left, statement.timeLimit ?? left));
     const settings = {
       ...statement.settings,
       statement_timeout: String(limit),
@@ -194,8 +205,8 @@ export class Session {
     await Promise.allSettled([this.#main.end(), this.#control.end()]);
   }
 
-  #millisLeft(doing: string): number {
-    const left = Math.floor(this.#options.deadline.millisLeft);
+  #millisLeft(doing: string, reserve = 0): number {
+    const left = Math.floor(this.#options.deadline.millisLeft) - reserve;
     if (left < 1 || this.#options.signal.aborted)
       throw new StepError('Retryable', `${doing}: not started, the time is up.`);
     return left;

@@ -4,6 +4,8 @@ import { readDatabases } from './survey/databases.ts';
 import { readExtendedStatistics } from './survey/extended-statistics.ts';
 import { readHolders } from './survey/holders.ts';
 import { readIndexes } from './survey/indexes.ts';
+import { readLayouts } from './survey/layouts.ts';
+import { readLeftovers } from './survey/leftovers.ts';
 import { readPartitions } from './survey/partitions.ts';
 import type { Reading } from './survey/reading.ts';
 import { readReplication } from './survey/replication.ts';
@@ -23,6 +25,8 @@ const readers = {
   extendedStatistics: readExtendedStatistics,
   holders: readHolders,
   indexes: readIndexes,
+  layouts: readLayouts,
+  leftovers: readLeftovers,
   partitions: readPartitions,
   replication: readReplication,
   running: readRunning,

@@ -58,7 +58,7 @@ export interface IndexFacts {
  * Expressions are compared by the tree that the server stores: to print one, pg_get_expr takes a lock on the table.
  * Before 17 the tree also tells where in its CREATE INDEX each part stood.
  */
-const tree = (column: string) => `regexp_replace(${column}::text, ':location -?\\d+', '', 'g')`;
+export const tree = (column: string) => `regexp_replace(${column}::text, ':location -?\\d+', '', 'g')`;
 
 export async function readIndexes(reading: Reading): Promise<IndexFacts[]> {
   const { version } = reading;

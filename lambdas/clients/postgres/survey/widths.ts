@@ -25,7 +25,7 @@ export interface WidthFacts {
 }
 
 /** pg_statistic is three times as fast as its view, but only pg_read_all_data (14 and later) opens it. */
-const statistics = (readable: boolean) =>
+export const statistics = (readable: boolean) =>
   readable
     ? `SELECT s.starelid AS relid, s.staattnum AS attnum, s.stanullfrac AS nulls, s.stawidth AS width, s.stadistinct AS distinct_values
        FROM pg_statistic AS s WHERE NOT s.stainherit`
