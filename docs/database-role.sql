@@ -8,3 +8,12 @@ GRANT novacron TO novacron_maintenance;
 
 -- Sees every session and all statistics, reads all tables (PostgreSQL 14 and later).
 GRANT pg_monitor, pg_read_all_data TO novacron_maintenance;
+
+-- As whom other people's statements are planned, to advise on slow ones: planning runs their IMMUTABLE functions, so this role
+-- reads and may do nothing else.
+CREATE ROLE novacron_planner NOLOGIN NOSUPERUSER;
+GRANT pg_read_all_data TO novacron_planner;
+GRANT novacron_planner TO novacron_maintenance;
+
+-- In each database, with pg_stat_statements in shared_preload_libraries.
+CREATE EXTENSION IF NOT EXISTS pg_stat_statements;

@@ -7,6 +7,7 @@ import { handler as noticesArrive } from './checks/notices-arrive.step.ts';
 import { handler as snapshotWasMade } from './checks/snapshot-was-made.step.ts';
 import { handler as someoneIsOnCall } from './checks/someone-is-on-call.step.ts';
 import { handler as analyseTables } from './database/analyse-tables.step.ts';
+import { handler as readSlowQueries } from './database/read-slow-queries.step.ts';
 import { handler as rebuildIndexes } from './database/rebuild-indexes.step.ts';
 import { handler as refreshStatistics } from './database/refresh-statistics.step.ts';
 import { handler as checkReplication } from './database/check-replication.step.ts';
@@ -51,6 +52,7 @@ export const steps = {
   'database/compare-settings': compareSettings,
   'database/find-temporary-objects': findTemporaryObjects,
   'database/find-trouble': findTrouble,
+  'database/read-slow-queries': readSlowQueries,
   'database/rebuild-indexes': rebuildIndexes,
   'database/refresh-statistics': refreshStatistics,
   'database/reindex-bloated': reindexBloated,

@@ -24,10 +24,11 @@ export const operations = {
   },
   database_optimization: {
     comment:
-      'Vacuums and analyses the tables that need it, rebuilds the bloated indexes, worst first (D5, D6), and tells what a person should decide (D16, D22).',
+      'Vacuums and analyses the tables that need it, rebuilds the bloated indexes, worst first (D5, D6), and tells what a person should decide (D8, D16, D22).',
     steps: [
       { step: 'database/vacuum-tables', per: 'database' },
       { step: 'database/reindex-bloated', per: 'database' },
+      { step: 'database/read-slow-queries', per: 'database' },
       { step: 'database/compare-settings', per: 'database' },
       { step: 'database/find-trouble', per: 'database' },
     ],

@@ -13,6 +13,7 @@ import { readReplicas, type ReplicaFacts } from './postgres/replicas.ts';
 import { type Rebuilt, reindex, type ReindexOptions } from './postgres/reindex.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
+import { mayPlanAs, planOf, type PlanNode, type SlowStatements, slowStatements } from './postgres/slow-statements.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
 import { type Fact, type Survey, survey } from './postgres/survey.ts';
 import { vacuum } from './postgres/vacuum.ts';
@@ -25,6 +26,11 @@ export interface Postgres {
   survey<F extends Fact>(...facts: F[]): Promise<Survey<F>>;
   /** The replicas that the configuration names, each read on itself: what the primary cannot know. Changes nothing there. */
   replicas(): Promise<ReplicaFacts[]>;
+  /** D8. The slowest statements, by their mean; or why there are none to be had. */
+  slowStatements(limits: { minMeanMillis: number; most: number }): Promise<SlowStatements>;
+  /** Whether somebody's statements may be planned as this role: it must be able to read and nothing else. */
+  mayPlanAs(role: string): Promise<boolean>;
+  planOf(text: string, role: string): Promise<PlanNode | { why: string }>;
   /** What is measured over time; as quick, and reads only. */
   numbers(): Promise<DatabaseNumbers>;
   /**
@@ -76,6 +82,9 @@ export const postgres: Client<Postgres> = {
         systemIdentifier,
         survey: (...facts) => survey(session, facts),
         replicas: () => readReplicas(session, connection, opening),
+        slowStatements: (limits) => slowStatements(session, limits),
+        mayPlanAs: (role) => mayPlanAs(session, role),
+        planOf: (text, role) => planOf(session, text, role),
         numbers: () => numbers(session),
         vacuum: (oid, options) => vacuum(session, oid, options),
         measureIndex: (oid) => measureIndex(session, oid),

@@ -64,5 +64,5 @@ export function maintenanceGrant(
 }
 
 /** For messages only: what is run is quoted by the server. */
-const quoted = (identifier: string) =>
+export const quoted = (identifier: string) =>
   /^[a-z_][a-z0-9_$]*$/.test(identifier) ? identifier : `"${identifier.replaceAll('"', '""')}"`;

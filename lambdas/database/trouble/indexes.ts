@@ -1,3 +1,4 @@
+import { quoted } from '../../clients/postgres/statements.ts';
 import type { ReplicaFacts } from '../../clients/postgres/replicas.ts';
 import type { Survey } from '../../clients/postgres/survey.ts';
 import type { ForeignKeyFacts } from '../../clients/postgres/survey/constraints.ts';
@@ -101,10 +102,6 @@ const dropped = ({ oid, name, partitioned, constraint, tableName, relname }: Ind
   if (constraint !== null) return `ALTER TABLE ${tableName} DROP CONSTRAINT ${quoted(relname)};`;
   return `${keep}DROP INDEX ${partitioned ? '' : 'CONCURRENTLY '}${name};${partitioned ? ' -- locks the table and all partitions for a moment' : ''}`;
 };
-
-/** For a person to read; what is run by us is quoted by the server. */
-export const quoted = (identifier: string) =>
-  /^[a-z_][a-z0-9_$]*$/.test(identifier) ? identifier : `"${identifier.replaceAll('"', '""')}"`;
 
 /** The same twice, or the beginning of another. Partitions' indexes go with their parent's. */
 export function duplicateIndexes({ indexes }: Pick<Survey<'indexes'>, 'indexes'>): Finding[] {

@@ -1,10 +1,11 @@
+import { quoted } from '../../clients/postgres/statements.ts';
 import type { Survey } from '../../clients/postgres/survey.ts';
 import type { ForeignKeyFacts } from '../../clients/postgres/survey/constraints.ts';
 import type { SequenceFacts, SequenceUser } from '../../clients/postgres/survey/sequences.ts';
 import type { TableFacts } from '../../clients/postgres/survey/tables.ts';
 import type { Finding } from '../../framework/result.ts';
 import { count, percent } from '../../reports/format.ts';
-import { quoted, serves } from './indexes.ts';
+import { serves } from './indexes.ts';
 
 export interface KeyRules {
   /** Rows from which a foreign key without an index is told of. */

@@ -1,7 +1,7 @@
+import { quoted } from '../../clients/postgres/statements.ts';
 import type { Survey } from '../../clients/postgres/survey.ts';
 import type { Finding } from '../../framework/result.ts';
 import { plural } from '../../reports/format.ts';
-import { quoted } from './indexes.ts';
 
 type Facts = Pick<Survey<'tables' | 'partitions'>, 'tables' | 'partitions'>;
 
