@@ -12,6 +12,7 @@ import { handler as rebuildIndexes } from './database/rebuild-indexes.step.ts';
 import { handler as refreshStatistics } from './database/refresh-statistics.step.ts';
 import { handler as checkReplication } from './database/check-replication.step.ts';
 import { handler as compareSettings } from './database/compare-settings.step.ts';
+import { handler as estimateBloat } from './database/estimate-bloat.step.ts';
 import { handler as findTemporaryObjects } from './database/find-temporary-objects.step.ts';
 import { handler as findTrouble } from './database/find-trouble.step.ts';
 import { handler as reindexBloated } from './database/reindex-bloated.step.ts';
@@ -50,6 +51,7 @@ export const steps = {
   'database/analyse-tables': analyseTables,
   'database/check-replication': checkReplication,
   'database/compare-settings': compareSettings,
+  'database/estimate-bloat': estimateBloat,
   'database/find-temporary-objects': findTemporaryObjects,
   'database/find-trouble': findTrouble,
   'database/read-slow-queries': readSlowQueries,

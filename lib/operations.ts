@@ -34,8 +34,10 @@ export const operations = {
     ],
   },
   index_rebuild: {
-    comment: 'Rebuilds every bloated index, the small ones too, then refreshes all statistics (D11, D13).',
+    comment:
+      'Tells what tables and indexes waste (D12), rebuilds every bloated index, the small ones too, then refreshes all statistics (D11, D13).',
     steps: [
+      { step: 'database/estimate-bloat', per: 'database' },
       { step: 'database/rebuild-indexes', per: 'database' },
       { step: 'database/refresh-statistics', per: 'database' },
     ],

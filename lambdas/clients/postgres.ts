@@ -16,6 +16,7 @@ import { findConnection } from './postgres/settings.ts';
 import { mayPlanAs, planOf, type PlanNode, type SlowStatements, slowStatements } from './postgres/slow-statements.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
 import { type Fact, type Survey, survey } from './postgres/survey.ts';
+import { measureTable, type TablePages } from './postgres/table-pages.ts';
 import { vacuum } from './postgres/vacuum.ts';
 
 /** One database of NovaCron, by a session of its own on the primary. */
@@ -38,6 +39,8 @@ export interface Postgres {
    * @throws StepError `Refused` without the right to, `Retryable` when the table is locked, gone or the time is up.
    */
   vacuum(oid: number, options: VacuumOptions): Promise<Change>;
+  /** D12. Free space and dead rows of a table; undefined where pgstattuple cannot tell. Reads what is not all visible. */
+  measureTable(oid: number): Promise<TablePages | undefined>;
   /** Undefined where the index cannot be measured: without the extension pgstattuple, or while it is locked. */
   measureIndex(oid: number): Promise<LeafPages | undefined>;
   /**
@@ -87,6 +90,7 @@ export const postgres: Client<Postgres> = {
         planOf: (text, role) => planOf(session, text, role),
         numbers: () => numbers(session),
         vacuum: (oid, options) => vacuum(session, oid, options),
+        measureTable: (oid) => measureTable(session, oid),
         measureIndex: (oid) => measureIndex(session, oid),
         reindex: (oid, options) => reindex(session, oid, options),
         dropLeftover: (oid) => dropLeftover(session, oid),
