@@ -254,7 +254,11 @@ describe('W7: a mistake is told with its file, line, field, what was found and w
       'an unknown key inside a list',
       'production.yaml',
       ['- name: novacron\n', '- name: novacron\n      secretArm: x\n'],
-      { field: 'targets.databases[0].secretArm', allowed: 'name, secretArn, systemIdentifier, replicas', nearest: 'secretArn' },
+      {
+        field: 'targets.databases[0].secretArm',
+        allowed: 'name, secretArn, systemIdentifier, replicas',
+        nearest: 'secretArn',
+      },
     ],
     [
       'an account as a number',
