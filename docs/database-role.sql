@@ -17,3 +17,12 @@ GRANT pg_read_all_data TO novacron_maintenance;
 
 -- In each database: where retired partitions wait before they are dropped. The application has no right in it.
 CREATE SCHEMA maintenance_quarantine AUTHORIZATION novacron_maintenance;
+
+-- As whom other people's statements are planned, to advise on slow ones: planning runs their IMMUTABLE functions, so this role
+-- reads and may do nothing else.
+CREATE ROLE novacron_planner NOLOGIN NOSUPERUSER;
+GRANT pg_read_all_data TO novacron_planner;
+GRANT novacron_planner TO novacron_maintenance;
+
+-- In each database, with pg_stat_statements in shared_preload_libraries.
+CREATE EXTENSION IF NOT EXISTS pg_stat_statements;

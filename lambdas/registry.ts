@@ -15,18 +15,24 @@ import { handler as advanceSequences } from './database/advance-sequences.step.t
 import { handler as analyseTables } from './database/analyse-tables.step.ts';
 import { handler as archiveLogTables } from './database/archive-log-tables.step.ts';
 import { handler as archiveOldData } from './database/archive-old-data.step.ts';
+import { handler as checkReplication } from './database/check-replication.step.ts';
+import { handler as compareSettings } from './database/compare-settings.step.ts';
 import { handler as createPartitions } from './database/create-partitions.step.ts';
 import { handler as deleteOrphans } from './database/delete-orphans.step.ts';
+import { handler as estimateBloat } from './database/estimate-bloat.step.ts';
+import { handler as findTemporaryObjects } from './database/find-temporary-objects.step.ts';
+import { handler as findTrouble } from './database/find-trouble.step.ts';
+import { handler as readSlowQueries } from './database/read-slow-queries.step.ts';
 import { handler as rebuildIndexes } from './database/rebuild-indexes.step.ts';
 import { handler as refreshStatistics } from './database/refresh-statistics.step.ts';
 import { handler as reindexBloated } from './database/reindex-bloated.step.ts';
 import { handler as retirePartitions } from './database/retire-partitions.step.ts';
 import { handler as rewriteTables } from './database/rewrite-tables.step.ts';
 import { handler as vacuumTables } from './database/vacuum-tables.step.ts';
-import { handler as readDatabaseHourly } from './metrics/read-database-hourly.step.ts';
 import { handler as readDatabase } from './metrics/read-database.step.ts';
-import { handler as readPlatformHourly } from './metrics/read-platform-hourly.step.ts';
+import { handler as readDatabaseHourly } from './metrics/read-database-hourly.step.ts';
 import { handler as readPlatform } from './metrics/read-platform.step.ts';
+import { handler as readPlatformHourly } from './metrics/read-platform-hourly.step.ts';
 import { handler as rollUpWeeks } from './metrics/roll-up-weeks.step.ts';
 import { handler as writeReport } from './reports/write-report.step.ts';
 import { handler as undoAws } from './undo/aws.step.ts';
@@ -64,8 +70,14 @@ export const steps = {
   'database/analyse-tables': analyseTables,
   'database/archive-log-tables': archiveLogTables,
   'database/archive-old-data': archiveOldData,
+  'database/check-replication': checkReplication,
+  'database/compare-settings': compareSettings,
   'database/create-partitions': createPartitions,
   'database/delete-orphans': deleteOrphans,
+  'database/estimate-bloat': estimateBloat,
+  'database/find-temporary-objects': findTemporaryObjects,
+  'database/find-trouble': findTrouble,
+  'database/read-slow-queries': readSlowQueries,
   'database/rebuild-indexes': rebuildIndexes,
   'database/refresh-statistics': refreshStatistics,
   'database/reindex-bloated': reindexBloated,

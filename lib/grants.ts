@@ -83,12 +83,13 @@ export const grants: Record<Capability, (platform: Platform) => Grant> = {
     environment: {
       DATABASES: JSON.stringify(
         Object.fromEntries(
-          targets.databases.map(({ name, secretArn, systemIdentifier, cores, iam }) => [
+          targets.databases.map(({ name, secretArn, systemIdentifier, cores, replicas, iam }) => [
             name,
             {
               secret: secretArn,
               ...(systemIdentifier && { systemIdentifier }),
               ...(cores && { cores }),
+              ...(replicas && { replicas }),
               ...(iam && { iamUser: iam.user }),
             },
           ]),

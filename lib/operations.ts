@@ -15,28 +15,35 @@ interface Operation {
 /** Every operation there is, under the runbook's own name. A new one is a line here and a line in config/windows.yaml. */
 export const operations = {
   database_care: {
-    comment: 'Creates the partitions ahead, keeps statistics fresh, archives old log rows (D9, D1, D3).',
+    comment:
+      'Creates the partitions ahead, keeps statistics fresh, archives old log rows, looks at temporary objects and replication (D9, D1, D3, D2, D4).',
     steps: [
       { step: 'database/create-partitions', per: 'database' },
       { step: 'database/analyse-tables', per: 'database' },
       { step: 'database/archive-log-tables', per: 'database' },
+      { step: 'database/find-temporary-objects', per: 'database' },
+      { step: 'database/check-replication', per: 'database' },
     ],
   },
   database_optimization: {
     comment:
-      'Vacuums the tables that need it, worst first, rebuilds bloated indexes, moves sequences past their columns, removes orphans, retires old partitions (D5, D6, D15, D7, D9).',
+      'Vacuums the tables that need it, worst first, rebuilds bloated indexes, moves sequences past their columns, removes orphans, retires old partitions (D5, D6, D15, D7, D9), and tells what a person should decide (D8, D16, D22).',
     steps: [
       { step: 'database/vacuum-tables', per: 'database' },
       { step: 'database/reindex-bloated', per: 'database' },
       { step: 'database/advance-sequences', per: 'database' },
       { step: 'database/delete-orphans', per: 'database' },
       { step: 'database/retire-partitions', per: 'database' },
+      { step: 'database/read-slow-queries', per: 'database' },
+      { step: 'database/compare-settings', per: 'database' },
+      { step: 'database/find-trouble', per: 'database' },
     ],
   },
   index_rebuild: {
     comment:
-      'Rewrites the table that wastes most, rebuilds every bloated index, refreshes all statistics, archives old data (D10, D11, D13, D14).',
+      'Tells what tables and indexes waste, rewrites the table that wastes most, rebuilds every bloated index, refreshes all statistics, archives old data (D12, D10, D11, D13, D14).',
     steps: [
+      { step: 'database/estimate-bloat', per: 'database' },
       { step: 'database/rewrite-tables', per: 'database' },
       { step: 'database/rebuild-indexes', per: 'database' },
       { step: 'database/refresh-statistics', per: 'database' },

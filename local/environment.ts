@@ -9,6 +9,8 @@ export interface LocalSystems {
   account: string;
   region: string;
   secretArns: { database: string; cache: string };
+  /** The database's standby, host and port. */
+  replica: string;
   /** A dependency that answers. */
   dependency: string;
 }
@@ -38,7 +40,7 @@ export async function windowNames(): Promise<string[]> {
  */
 export async function writeLocalConfiguration(
   folder: string,
-  { account, region, secretArns, dependency }: LocalSystems,
+  { account, region, secretArns, replica, dependency }: LocalSystems,
 ): Promise<string> {
   await mkdir(folder, { recursive: true });
   await copyFile(join(checkout, 'config', 'windows.yaml'), join(folder, 'windows.yaml'));
@@ -52,7 +54,7 @@ export async function writeLocalConfiguration(
       endpoints: ['s3', 'dynamodb', 'secretsmanager'],
     },
     targets: {
-      databases: [{ name: 'novacron', secretArn: secretArns.database }],
+      databases: [{ name: 'novacron', secretArn: secretArns.database, replicas: [replica] }],
       caches: [{ name: 'novacron', secretArn: secretArns.cache }],
     },
     buckets: { backups: { name: backupsBucket, prefix: 'novacron/' } },

@@ -95,6 +95,7 @@ export async function startSystem({ rows, waitScale, configure, say, signal }: S
         account: emulator.account,
         region: emulator.region,
         secretArns,
+        replica: `${cluster.standby?.host}:${cluster.standby?.port}`,
         dependency: `${emulator.endpoint}/_ministack/health`,
       },
     ]);

@@ -52,10 +52,13 @@ import {
 } from './postgres/orphans.ts';
 import type { Relation } from './postgres/orphan-statements.ts';
 import { advance, sequences, type SequenceState } from './postgres/sequences.ts';
+import { readReplicas, type ReplicaFacts } from './postgres/replicas.ts';
 import { Session } from './postgres/session.ts';
 import { findConnection } from './postgres/settings.ts';
+import { mayPlanAs, planOf, type PlanNode, type SlowStatements, slowStatements } from './postgres/slow-statements.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
 import { type Fact, type Survey, survey } from './postgres/survey.ts';
+import { measureTable, type TablePages } from './postgres/table-pages.ts';
 import { vacuum } from './postgres/vacuum.ts';
 import { readSecret } from './secret.ts';
 
@@ -65,6 +68,13 @@ export interface Postgres {
   readonly systemIdentifier: string;
   /** What rules decide from: the facts asked for, of one moment. Never waits for a locked table. */
   survey<F extends Fact>(...facts: F[]): Promise<Survey<F>>;
+  /** The replicas that the configuration names, each read on itself: what the primary cannot know. Changes nothing there. */
+  replicas(): Promise<ReplicaFacts[]>;
+  /** D8. The slowest statements, by their mean; or why there are none to be had. */
+  slowStatements(limits: { minMeanMillis: number; most: number }): Promise<SlowStatements>;
+  /** Whether somebody's statements may be planned as this role: it must be able to read and nothing else. */
+  mayPlanAs(role: string): Promise<boolean>;
+  planOf(text: string, role: string): Promise<PlanNode | { why: string }>;
   /** What is measured over time; as quick, and reads only. */
   numbers(): Promise<DatabaseNumbers>;
   /**
@@ -72,6 +82,8 @@ export interface Postgres {
    * @throws StepError `Refused` without the right to, `Retryable` when the table is locked, gone or the time is up.
    */
   vacuum(oid: number, options: VacuumOptions): Promise<Change>;
+  /** D12. Free space and dead rows of a table; undefined where pgstattuple cannot tell. Reads what is not all visible. */
+  measureTable(oid: number): Promise<TablePages | undefined>;
   /** Undefined where the index cannot be measured: without the extension pgstattuple, or while it is locked. */
   measureIndex(oid: number): Promise<LeafPages | undefined>;
   /**
@@ -166,7 +178,12 @@ export const postgres: Client<Postgres> = {
       return {
         systemIdentifier,
         survey: (...facts) => survey(session, facts),
+        replicas: () => readReplicas(session, connection, opening),
+        slowStatements: (limits) => slowStatements(session, limits),
+        mayPlanAs: (role) => mayPlanAs(session, role),
+        planOf: (text, role) => planOf(session, text, role),
         numbers: () => numbers(session),
+        measureTable: (oid) => measureTable(session, oid),
         measureIndex: (oid) => measureIndex(session, oid),
         reindex: (oid, options) => reindex(session, oid, options),
         dropLeftover: (oid) => dropLeftover(session, oid),

@@ -1,6 +1,6 @@
 import { maintenanceGrant } from '../clients/postgres/statements.ts';
 import type { ServerFacts } from '../clients/postgres/survey/server.ts';
-import type { Finding } from '../framework/result.ts';
+import type { Finding, Numbers, Result } from '../framework/result.ts';
 
 interface Owned {
   name: string;
@@ -24,18 +24,39 @@ export const leftToOwnJobs = ({ ownJobs }: ServerFacts): Finding[] =>
     message: `The tables of ${extension} were left to its own jobs.`,
   }));
 
+const severities = ['critical', 'warning', 'information'] as const;
 const maxFindings = 50;
 
-/** A step may answer fifty. The rest in one, so that nobody takes fifty for all. */
-export function shortened(findings: Finding[]): Finding[] {
-  if (findings.length <= maxFindings) return findings;
-  const rest = findings.slice(maxFindings - 1);
-  return [
-    ...findings.slice(0, maxFindings - 1),
-    {
-      severity: 'warning',
-      subject: `${rest.length} more tables`,
-      message: `The same holds for ${rest.map(({ subject }) => subject).join(', ')}`.slice(0, 2_000),
-    },
-  ];
+/**
+ * Worst first, in the order given otherwise, and within the contract's limits. A step may answer fifty; the rest in one, so that
+ * nobody takes fifty for all.
+ */
+export function shortened(findings: readonly Finding[]): Finding[] {
+  const ordered = severities.flatMap((severity) => findings.filter((one) => one.severity === severity)).map(fitting);
+  if (ordered.length <= maxFindings) return ordered;
+  const rest = ordered.slice(maxFindings - 1);
+  const more = {
+    severity: rest[0]!.severity,
+    subject: `${rest.length} more`,
+    message: `The same holds for ${rest.map(({ subject }) => subject).join(', ')}`,
+  };
+  return [...ordered.slice(0, maxFindings - 1), fitting(more)];
 }
+
+const fitting = ({ severity, subject, message, remedy }: Finding): Finding => ({
+  severity,
+  subject: cut(subject, 300),
+  message: cut(message, 2_000),
+  ...(remedy !== undefined && { remedy: cut(remedy, 2_000) }),
+});
+
+const cut = (text: string, most: number) => (text.length <= most ? text : `${text.slice(0, most - 2)} …`);
+
+/** What a step answers that only looks. */
+export const found = (findings: readonly Finding[], numbers: Numbers = {}): Result => ({
+  done: 1,
+  left: 0,
+  failed: 0,
+  numbers: { ...numbers, findings: findings.length },
+  ...(findings.length > 0 && { findings: shortened(findings) }),
+});

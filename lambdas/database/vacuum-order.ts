@@ -194,7 +194,7 @@ function useless(table: TableFacts, holder: Holder, now: Date): Finding {
 }
 
 /** Each ends something of somebody's: for a person to decide. */
-function remedyFor({ kind, id }: Holder): string {
+export function remedyFor({ kind, id }: Holder): string {
   const literal = `'${id.replaceAll("'", "''")}'`;
   switch (kind) {
     case 'session':

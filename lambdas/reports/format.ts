@@ -13,6 +13,9 @@ export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
+/** `74 %`, never rounded up to what it has not reached. */
+export const percent = (share: number): string => `${Math.floor(share * 100)} %`;
+
 const byteUnits = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
 /** Bytes in powers of 1,024, three digits that count: `1.42 GiB`. */

@@ -4,6 +4,7 @@ import { list, rule, time, unique } from './rules.ts';
 import type { Issue } from './rules.ts';
 import {
   Account,
+  Address,
   AvailabilityZone,
   BucketName,
   CalendarName,
@@ -68,6 +69,7 @@ const Database = z.strictObject({
   /** Processors of the server, from which the governor knows what is busy. */
   cores: z.int().positive().optional(),
   iam: z.strictObject({ resourceId: DatabaseResourceId, user: DatabaseUser }).optional(),
+  replicas: z.array(Address).optional(),
 });
 const Cache = z.strictObject({ name: Name, secretArn: SecretArn });
 /** A unit of systemd that must be active on every host of a group, and where to ask the service itself. */

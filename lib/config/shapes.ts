@@ -53,6 +53,12 @@ export const DatabaseResourceId = shaped(
 );
 export const DatabaseUser = shaped(/^[a-z_][a-z0-9_]{0,62}$/, 'a role of PostgreSQL in small letters');
 
+/** IPv6 stands in brackets. */
+export const Address = shaped(
+  /^([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/,
+  'host or host:port, as novacron-replica.example:5432',
+);
+
 export const TagKey = shaped(/^(?!aws:)[\w .:/=+@-]{1,128}$/, 'the key of a tag, which may not begin with aws:');
 export const TagValue = shaped(/^[\w .:/=+@-]{0,256}$/, 'the value of a tag');
 export const UnitName = shaped(/^[A-Za-z0-9@._:-]{1,64}$/, 'the name of a unit of systemd, such as novacron-api');

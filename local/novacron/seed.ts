@@ -82,9 +82,16 @@ async function makeRole(client: pg.Client, name: string, password: string): Prom
   await client.query(`ALTER ROLE ${role} LOGIN NOSUPERUSER PASSWORD ${pg.escapeLiteral(password)}`);
 }
 
-/** As documented for production: no superuser; owner by membership, reads everything, sees every session, and has a schema of its own. */
+/**
+ * As documented for production: no superuser; owner by membership, reads everything, sees every session, plans as who only reads, and
+ * has a schema of its own.
+ */
 async function makeMaintenanceRole(client: pg.Client, password: string): Promise<void> {
   await makeRole(client, 'novacron_maintenance', password);
-  await client.query('GRANT novacron, pg_monitor, pg_read_all_data TO novacron_maintenance');
+  const { rowCount: planner } = await client.query(`SELECT FROM pg_roles WHERE rolname = 'novacron_planner'`);
+  if (!planner) await client.query('CREATE ROLE novacron_planner NOLOGIN NOSUPERUSER');
+  await client.query('GRANT pg_read_all_data TO novacron_planner');
+  await client.query('GRANT novacron, pg_monitor, pg_read_all_data, novacron_planner TO novacron_maintenance');
+  await client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
   await client.query('CREATE SCHEMA IF NOT EXISTS maintenance_quarantine AUTHORIZATION novacron_maintenance');
 }

@@ -125,6 +125,7 @@ function shared({ fsync = false, settings = {} }: ClusterOptions): string {
     full_page_writes: fsync ? 'on' : 'off',
     shared_buffers: '128MB',
     max_prepared_transactions: 5,
+    shared_preload_libraries: 'pg_stat_statements',
     // Trouble that was seeded must stay until the maintenance under test removes it. Thresholds stay readable.
     autovacuum: 'off',
     // Room for a standby that is down for a while, without a slot that could hold the horizon.

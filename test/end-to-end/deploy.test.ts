@@ -32,6 +32,7 @@ beforeAll(async () => {
     account,
     region,
     secretArns: { database: secretArn('database'), cache: secretArn('cache') },
+    replica: '127.0.0.1:5433',
     dependency: 'http://127.0.0.1',
   });
   context = { environment: 'production', config };

@@ -56,8 +56,7 @@ async function startShared(version: Version, folder: string): Promise<SharedClus
   } catch (error) {
     return { missing: (error as Error).message };
   }
-  const settings = { shared_preload_libraries: 'pg_stat_statements' };
-  const cluster = await startCluster({ folder, standby: true, binaries, settings });
+  const cluster = await startCluster({ folder, standby: true, binaries });
   running.push(cluster);
   const { primary, standby } = cluster;
   const admin = new pg.Client({ connectionString: primary.url('postgres') });

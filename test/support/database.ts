@@ -106,12 +106,13 @@ export function opening(differences: Partial<Opening> = {}): Opening {
   };
 }
 
-/** The real client on a URL, closed when the test has finished. */
+/** The real client on a URL, with the replicas at other URLs, closed when the test has finished. */
 export async function openPostgres(
   url: string,
-  differences: Partial<Opening> = {},
+  { replicas = [], ...differences }: Partial<Opening> & { replicas?: string[] } = {},
 ): Promise<Postgres & AsyncDisposable> {
   vi.stubEnv('DATABASE_URL', url);
+  if (replicas.length > 0) vi.stubEnv('DATABASE_REPLICAS', replicas.map((replica) => new URL(replica).host).join());
   try {
     const db = await postgres.open(opening(differences));
     onTestFinished(() => db[Symbol.asyncDispose]());

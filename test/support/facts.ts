@@ -94,6 +94,7 @@ export const indexFacts = (differences: Partial<IndexFacts> = {}): IndexFacts =>
   clustered: false,
   constraint: null,
   keys: [2],
+  firstColumn: 'owner_id',
   included: [],
   operatorClasses: [1_978],
   collations: [0],

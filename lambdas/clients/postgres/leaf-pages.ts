@@ -1,4 +1,5 @@
 import { codeOf } from './errors.ts';
+import { extensionFunction } from './extension-function.ts';
 import type { Session } from './session.ts';
 
 /** What pgstatindex measured. */
@@ -21,20 +22,13 @@ const measureLimits = { statement_timeout: '120s', lock_timeout: '300ms' };
  */
 export async function measureIndex(session: Session, oid: number): Promise<LeafPages | undefined> {
   return session.snapshot(measureLimits, 'Measuring an index', async (query) => {
-    const [measure] = await query<{ function: string }>(
-      `SELECT format('%I.%I', n.nspname, p.proname) AS function
-       FROM pg_extension AS e
-       JOIN pg_depend AS d ON (d.refclassid, d.refobjid, d.classid) = ('pg_extension'::regclass, e.oid, 'pg_proc'::regclass)
-       JOIN pg_proc AS p ON p.oid = d.objid AND p.proname = 'pgstatindex' AND p.proargtypes[0] = 'regclass'::regtype
-       JOIN pg_namespace AS n ON n.oid = p.pronamespace
-       WHERE e.extname = 'pgstattuple' AND has_function_privilege(p.oid, 'EXECUTE')`,
-    );
+    const measure = await extensionFunction(query, 'pgstattuple', 'pgstatindex');
     if (!measure) return undefined;
     try {
       const [pages] = await query<LeafPages>(
         `SELECT index_size / current_setting('block_size')::int - 1 AS pages, leaf_pages AS leaves,
            CASE WHEN leaf_pages > 0 THEN avg_leaf_density ELSE 0 END AS density, empty_pages + deleted_pages AS empty
-         FROM ${measure.function}($1::oid::regclass)`,
+         FROM ${measure}($1::oid::regclass)`,
         [oid],
       );
       return pages;

@@ -20,6 +20,8 @@ export async function readNumbers(query: Query, ownPids: readonly number[]): Pro
   const [counted] = await query<{ at: Date; since: Date | null; bytes: number; xid_age: number } & Counters>(
     `SELECT clock_timestamp() AS at, s.stats_reset AS since, pg_database_size(d.oid) AS bytes, age(d.datfrozenxid) AS xid_age,
        s.xact_commit + s.xact_rollback AS transactions, s.blks_hit AS "blocksHit", s.blks_read AS "blocksRead",
+       -- How fast they are used up says when the oldest row must be frozen: those that only read take none.
+       pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS "transactionIds",
        s.deadlocks, s.temp_files AS "tempFiles", s.temp_bytes AS "tempFileBytes"
      FROM pg_database AS d JOIN pg_stat_database AS s ON s.datid = d.oid
      WHERE d.datname = current_database()`,
@@ -48,7 +50,7 @@ export async function readNumbers(query: Query, ownPids: readonly number[]): Pro
 }
 
 type Counters = Record<
-  'transactions' | 'blocksHit' | 'blocksRead' | 'deadlocks' | 'tempFiles' | 'tempFileBytes',
+  'transactions' | 'transactionIds' | 'blocksHit' | 'blocksRead' | 'deadlocks' | 'tempFiles' | 'tempFileBytes',
   number
 >;
 

@@ -16,6 +16,8 @@ export interface Connection {
   systemIdentifier?: string;
   /** Processors of the server, which it does not tell. */
   cores: number;
+  /** Its replicas, which have the same roles and the same authority. */
+  replicas?: Pick<Connection, 'host' | 'port' | 'ssl'>[];
 }
 
 const usualCores = 2;
@@ -28,6 +30,7 @@ const Databases = z.record(
     cores: z.int().positive().default(usualCores),
     /** The role that logs in by IAM: the one that the function's rights name. */
     iamUser: z.string().min(1).optional(),
+    replicas: z.array(z.string().min(1)).optional(),
   }),
 );
 
@@ -47,14 +50,14 @@ const Secret = z.object({
 type Environment = Record<string, string | undefined>;
 
 /**
- * Where `target` is: from DATABASES (JSON, `{"<target>": {"secret": "<arn>", "systemIdentifier": "…", "iamUser": "…"}}`) and its secret,
- * or from DATABASE_URL when a step is run by hand.
+ * Where `target` is: from DATABASES (JSON, `{"<target>": {"secret": "<arn>", "systemIdentifier": "…", "iamUser": "…",
+ * "replicas": ["host:port"]}}`) and its secret, or from DATABASE_URL, and DATABASE_REPLICAS, when a step is run by hand.
  * @throws StepError `InvalidInput`, naming what is missing or does not fit, never a secret's content.
  */
 export async function findConnection(
   target: string | undefined,
   readSecret: (id: string) => Promise<string>,
-  { DATABASES, DATABASE_URL }: Environment = process.env,
+  { DATABASES, DATABASE_URL, DATABASE_REPLICAS }: Environment = process.env,
 ): Promise<Connection> {
   if (DATABASES !== undefined && target !== undefined) {
     const databases = parsed(Databases, DATABASES, 'The environment variable DATABASES');
@@ -84,10 +87,24 @@ export async function findConnection(
       ssl: tlsFor(secret.host, secret.sslmode ?? (iamUser === undefined ? undefined : 'verify-full'), secret.ca),
       cores: known.cores,
       ...(known.systemIdentifier && { systemIdentifier: known.systemIdentifier }),
+      ...(known.replicas?.length && {
+        replicas: known.replicas.map((one) => addressOf(one, secret.sslmode, secret.ca)),
+      }),
     };
   }
-  if (DATABASE_URL) return fromUrl(DATABASE_URL);
+  if (DATABASE_URL) {
+    const replicas = DATABASE_REPLICAS?.split(',').map((one) => addressOf(one));
+    return { ...fromUrl(DATABASE_URL), ...(replicas && { replicas }) };
+  }
   throw invalid('No database is named: set DATABASES and a target, or DATABASE_URL when a step is run by hand.');
+}
+
+/** `host`, `host:port` or `[address]:port`. */
+function addressOf(text: string, sslmode?: string, ca?: string): Pick<Connection, 'host' | 'port' | 'ssl'> {
+  if (!URL.canParse(`tcp://${text.trim()}`)) throw invalid(`The replica ${text} is no host or host:port.`);
+  const { hostname, port } = new URL(`tcp://${text.trim()}`);
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  return { host, port: Number(port || 5432), ssl: tlsFor(host, sslmode, ca) };
 }
 
 function fromUrl(text: string): Connection {

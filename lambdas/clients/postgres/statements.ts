@@ -67,5 +67,5 @@ export function maintenanceGrant(
 export const ownershipGrant = (owner: string, role: string) => `GRANT ${quoted(owner)} TO ${quoted(role)}`;
 
 /** For messages only: what is run is quoted by the server. */
-const quoted = (identifier: string) =>
+export const quoted = (identifier: string) =>
   /^[a-z_][a-z0-9_$]*$/.test(identifier) ? identifier : `"${identifier.replaceAll('"', '""')}"`;

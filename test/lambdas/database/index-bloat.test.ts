@@ -33,6 +33,7 @@ const index = (differences: Partial<Index> = {}): Index => ({
   replicaIdentity: false,
   clustered: false,
   constraint: 18_000,
+  firstColumn: null,
   keys: [1],
   included: [],
   operatorClasses: [3_124],

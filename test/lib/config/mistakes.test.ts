@@ -119,7 +119,7 @@ describe('W7: a mistake is told with its file, line, field, what was found and w
       ['- name: novacron\n', '- name: novacron\n      secretArm: x\n'],
       {
         field: 'targets.databases[0].secretArm',
-        allowed: 'name, secretArn, systemIdentifier, cores, iam',
+        allowed: 'name, secretArn, systemIdentifier, cores, iam, replicas',
         nearest: 'secretArn',
       },
     ],

@@ -80,7 +80,8 @@ export async function readConstraints({ query }: Reading): Promise<ConstraintFac
      JOIN pg_class AS c ON c.oid = k.conrelid
      JOIN pg_namespace AS n ON n.oid = c.relnamespace
      LEFT JOIN pg_class AS f ON f.oid = nullif(k.confrelid, 0)
-     LEFT JOIN pg_namespace AS m ON m.oid = f.relnamespace`,
+     LEFT JOIN pg_namespace AS m ON m.oid = f.relnamespace
+     ORDER BY k.oid`,
   );
   return rows.map((row): ConstraintFacts => {
     const { kind, index, referenced, referencedName, referencedColumns, referencedColumnNames, ...rest } = row;

@@ -33,6 +33,8 @@ export interface IndexFacts {
   constraint: number | null;
   /** Column numbers of its keys, 0 for an expression; then the columns that it only includes. */
   keys: number[];
+  /** Its first key, as SQL quotes it; null: an expression. */
+  firstColumn: string | null;
   included: number[];
   /** Of each key: operator class, collation, and ASC/DESC, NULLS FIRST/LAST as bits. */
   operatorClasses: number[];
@@ -83,6 +85,7 @@ export async function readIndexes(reading: Reading): Promise<IndexFacts[]> {
        k.oid::bigint AS constraint,
        (ix.indkey::int2[])[0:ix.indnkeyatts - 1] AS keys,
        (ix.indkey::int2[])[ix.indnkeyatts:] AS included,
+       quote_ident(a.attname) AS "firstColumn",
        ix.indclass::oid[] AS "operatorClasses",
        ix.indcollation::oid[] AS collations,
        ix.indoption::int2[] AS "keyOptions",
@@ -102,8 +105,10 @@ export async function readIndexes(reading: Reading): Promise<IndexFacts[]> {
      JOIN pg_namespace AS n ON n.oid = x.relnamespace
      JOIN pg_roles AS o ON o.oid = x.relowner
      JOIN pg_am AS am ON am.oid = x.relam
+     LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = ix.indkey[0] AND a.attnum <> 0
      LEFT JOIN pg_inherits AS h ON h.inhrelid = x.oid
-     LEFT JOIN pg_constraint AS k ON k.conindid = x.oid AND k.contype IN ('p', 'u', 'x')`,
+     LEFT JOIN pg_constraint AS k ON k.conindid = x.oid AND k.contype IN ('p', 'u', 'x')
+     ORDER BY x.oid`,
   );
   const sizes = await readSizes(reading, 'i');
   return rows.map((row) => ({ ...row, bytes: sizes.get(row.oid) ?? row.bytes, options: optionsOf(row.options) }));

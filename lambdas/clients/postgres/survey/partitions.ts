@@ -63,7 +63,8 @@ export async function readPartitions({ query, version }: Reading): Promise<Parti
      JOIN pg_namespace AS n ON n.oid = c.relnamespace
      JOIN pg_roles AS o ON o.oid = c.relowner
      JOIN pg_partitioned_table AS p ON p.partrelid = c.oid
-     LEFT JOIN pg_inherits AS h ON h.inhrelid = c.oid`,
+     LEFT JOIN pg_inherits AS h ON h.inhrelid = c.oid
+     ORDER BY c.oid`,
   );
   const parts = await query<PartitionFacts & { parent: number }>(
     `SELECT h.inhparent::bigint AS parent,

@@ -63,7 +63,8 @@ export async function readSequences(reading: Reading): Promise<SequenceFacts[]> 
      FROM ${ownRelations('S')} AS own
      JOIN pg_class AS c ON c.oid = own.oid
      JOIN pg_namespace AS n ON n.oid = c.relnamespace
-     JOIN pg_sequence AS s ON s.seqrelid = c.oid`,
+     JOIN pg_sequence AS s ON s.seqrelid = c.oid
+     ORDER BY c.oid`,
   );
   const users = Map.groupBy(await readUsers(reading), ({ sequence }) => sequence);
   const lasts = await readLasts(reading);

@@ -122,7 +122,8 @@ export async function readTables(reading: Reading): Promise<TableFacts[]> {
      JOIN pg_namespace AS n ON n.oid = c.relnamespace
      JOIN pg_roles AS o ON o.oid = c.relowner
      LEFT JOIN pg_am AS am ON am.oid = c.relam
-     LEFT JOIN indexed AS i ON i.indrelid = c.oid`,
+     LEFT JOIN indexed AS i ON i.indrelid = c.oid
+     ORDER BY c.oid`,
   );
   const toasts = await readToasts(reading);
   const sizes = await readSizes(reading, 'r', 'm', 't');

@@ -16,7 +16,7 @@ export interface TemporaryFacts {
 
 /**
  * D2. Schema numbers are backend numbers. 16 and later list backends by that number; before, a session is known by it only
- * through the locks of its transaction.
+ * through the locks of its transaction. A number of ours says nothing: we have no temporary objects.
  */
 export async function readTemporary({ query, version, ownPids }: Reading): Promise<TemporaryFacts[]> {
   const backends =
@@ -35,7 +35,7 @@ export async function readTemporary({ query, version, ownPids }: Reading): Promi
      SELECT n.nspname::text AS schema, count(*)::int AS relations, sum(c.relpages::bigint * 8192)::bigint AS bytes,
        coalesce(max(age(c.relfrozenxid)) FILTER (WHERE c.relfrozenxid <> '0'), 0) AS "xidAge",
        (SELECT b.pid FROM backends AS b JOIN pg_stat_activity AS a ON a.pid = b.pid
-        WHERE b.number = substring(n.nspname FROM '\\d+$')::int AND a.datname = current_database()) AS pid,
+        WHERE b.number = substring(n.nspname FROM '\\d+$')::int AND a.datname = current_database() AND a.pid <> ALL ($1)) AS pid,
        (SELECT count(*)::int FROM pg_stat_activity AS a
         WHERE a.datname = current_database() AND a.backend_type = 'client backend' AND a.pid <> ALL ($1)
           AND a.pid NOT IN (SELECT b.pid FROM backends AS b)) AS others

@@ -37,5 +37,6 @@ export const readTriggers = ({ query }: Reading): Promise<TriggerFacts[]> =>
      JOIN pg_class AS c ON c.oid = t.tgrelid
      JOIN pg_namespace AS n ON n.oid = c.relnamespace
      JOIN pg_proc AS f ON f.oid = t.tgfoid
-     JOIN pg_namespace AS m ON m.oid = f.pronamespace`,
+     JOIN pg_namespace AS m ON m.oid = f.pronamespace
+     ORDER BY t.oid`,
   );

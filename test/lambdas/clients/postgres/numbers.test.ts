@@ -38,7 +38,7 @@ describe('O1: the numbers of a database', () => {
     expect(gauges['databaseBytes']).toBeGreaterThan(1_000_000);
     expect(Math.abs(at.getTime() - Date.now())).toBeLessThan(60_000);
     expect(Object.keys(counters).sort()).toEqual(
-      ['blocksHit', 'blocksRead', 'deadlocks', 'tempFileBytes', 'tempFiles', 'transactions'].sort(),
+      ['blocksHit', 'blocksRead', 'deadlocks', 'tempFileBytes', 'tempFiles', 'transactionIds', 'transactions'].sort(),
     );
   });
 
@@ -49,6 +49,9 @@ describe('O1: the numbers of a database', () => {
     const after = await numbers();
     expect(after.counters['transactions']! - before.counters['transactions']!).toBeGreaterThanOrEqual(20);
     expect(after.since).toEqual(before.since);
+    // Reading takes none; each of these took one.
+    for (let i = 0; i < 5; i += 1) await database.query('SELECT pg_current_xact_id()');
+    expect((await numbers()).counters['transactionIds']! - after.counters['transactionIds']!).toBeGreaterThanOrEqual(5);
 
     await database.query('SELECT pg_stat_reset()');
     const reset = await numbers();

@@ -96,6 +96,20 @@ describe('where a database is', () => {
     });
   });
 
+  it('has its replicas beside it, each with a certificate of its own name', async () => {
+    const replicas = ['replica-1.internal:6432', '[fd00::1]'];
+    const named = await find('main', { DATABASES: JSON.stringify({ main: { secret: arn, replicas } }) });
+    expect(named.replicas).toEqual([
+      { host: 'replica-1.internal', port: 6432, ssl: { rejectUnauthorized: true, servername: 'replica-1.internal' } },
+      { host: 'fd00::1', port: 5432, ssl: { rejectUnauthorized: true, servername: 'fd00::1' } },
+    ]);
+    const byHand = { DATABASE_URL: 'postgresql://127.0.0.1/novacron', DATABASE_REPLICAS: '127.0.0.1:6432,localhost' };
+    expect((await find(undefined, byHand)).replicas).toEqual([
+      { host: '127.0.0.1', port: 6432, ssl: false },
+      { host: 'localhost', port: 5432, ssl: false },
+    ]);
+  });
+
   it.each<[string, string | undefined, Record<string, string>, unknown, RegExp]>([
     ['nothing is set', 'main', {}, secret, /set DATABASES and a target, or DATABASE_URL/],
     ['the target is unknown', 'mian', { DATABASES }, secret, /no database "mian" in DATABASES; there is main, other/],
