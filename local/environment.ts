@@ -10,6 +10,8 @@ export interface LocalSystems {
   secretArn: string;
   /** A dependency that answers. */
   dependency: string;
+  /** Groups of hosts, as in the configuration; where none can be booted there are none. */
+  hosts?: (typeof appHosts)[];
 }
 
 export const backupsBucket = 'novacron-backups-local';
@@ -21,6 +23,17 @@ const metrics = [
   { name: 'queue_length', ...queueLength, statistic: 'Maximum' },
   { name: 'api_errors', namespace: 'NovaCron', metricName: 'ApiErrors', statistic: 'Sum' },
 ];
+/** The hosts that run NovaCron's services, and what must be active there. */
+export const appHosts = {
+  name: 'app',
+  tag: { key: 'novacron:role', value: 'app' },
+  services: [
+    { unit: 'novacron-api', ask: 'http://127.0.0.1:8080/healthz' },
+    { unit: 'novacron-worker' },
+    { unit: 'novacron-scheduler' },
+    { unit: 'redis-server', ask: 'redis://127.0.0.1:6379' },
+  ],
+};
 /** Alarms that the window mutes while it works. */
 export const alarmNames = ['novacron-database-latency', 'novacron-replication-lag'];
 
@@ -37,7 +50,7 @@ export async function windowNames(): Promise<string[]> {
  */
 export async function writeLocalConfiguration(
   folder: string,
-  { account, region, secretArn, dependency }: LocalSystems,
+  { account, region, secretArn, dependency, hosts = [] }: LocalSystems,
 ): Promise<string> {
   await mkdir(folder, { recursive: true });
   await copyFile(join(checkout, 'config', 'windows.yaml'), join(folder, 'windows.yaml'));
@@ -50,7 +63,7 @@ export async function writeLocalConfiguration(
       availabilityZones: [`${region}a`],
       endpoints: ['s3', 'dynamodb', 'secretsmanager'],
     },
-    targets: { databases: [{ name: 'novacron', secretArn }] },
+    targets: { databases: [{ name: 'novacron', secretArn }], hosts },
     buckets: { backups: { name: backupsBucket, prefix: 'novacron/' } },
     snapshots: { volumesByTag: snapshotTag },
     notify: { emails: ['platform-operations@novacron.example'] },
@@ -64,7 +77,8 @@ export async function writeLocalConfiguration(
     dependencies: [{ name: 'aws', url: dependency, timeoutSeconds: 5 }],
     metrics,
     alarms: { mute: alarmNames },
-    steps: { 'database/vacuum-tables': { minDeadTuples: 1_000 } },
+    // They share their processors with all the rest of this machine.
+    steps: { 'checks/hosts-are-healthy': { maxCpu: 1 }, 'database/vacuum-tables': { minDeadTuples: 1_000 } },
   };
   await writeFile(join(folder, 'production.yaml'), stringify(production));
   return folder;

@@ -13,14 +13,24 @@ import { bootstrap, deploy, type Deployment } from './aws/cdk.ts';
 import { startEmulator, type Emulator } from './aws/emulator.ts';
 import { checkout } from './bare/cache.mjs';
 import { namesOf } from '../lib/names.ts';
-import { alarmNames, backupsBucket, queueLength, snapshotTag, writeLocalConfiguration } from './environment.ts';
+import {
+  alarmNames,
+  appHosts,
+  backupsBucket,
+  queueLength,
+  snapshotTag,
+  writeLocalConfiguration,
+} from './environment.ts';
 import { ownFolder, removeFolder } from './folder.ts';
+import { register, startHosts, type Host } from './hosts/hosts.ts';
 import { seedNovacron } from './novacron/seed.ts';
 import { startCluster, type Cluster } from './postgres/cluster.ts';
 
 export interface SystemOptions {
   /** Rows of NovaCron's database; the generator's default unless given. */
   rows?: number;
+  /** Linux hosts to boot, by their names; none unless given: they need root and what local/bare/hosts.mjs prepares. */
+  hosts?: string[];
   /** Factor on the waits of state machines. */
   waitScale?: number;
   /** A configuration folder instead of the one written for this machine; it gets the secret's ARN and the account. */
@@ -35,6 +45,7 @@ export interface SystemOptions {
 export interface System {
   emulator: Emulator;
   cluster: Cluster;
+  hosts: Host[];
   /** Configuration folder that was deployed. */
   config: string;
   /** Everything lies below it; removed by stop. */
@@ -47,7 +58,14 @@ export interface System {
 export const database = 'novacron';
 
 /** Starts all of it. What was started is stopped again when a later part fails. */
-export async function startSystem({ rows, waitScale, configure, say, signal }: SystemOptions): Promise<System> {
+export async function startSystem({
+  rows,
+  hosts: names = [],
+  waitScale,
+  configure,
+  say,
+  signal,
+}: SystemOptions): Promise<System> {
   const folder = await ownFolder();
   const parts: (() => Promise<void>)[] = [];
   // One after the other also when asked twice: by the signal, and by whoever waits for it to be done.
@@ -67,13 +85,24 @@ export async function startSystem({ rows, waitScale, configure, say, signal }: S
     say(what);
   };
   try {
-    begin('Starting PostgreSQL, primary and standby, and the AWS emulator');
-    const [cluster, emulator] = await allOrNone([
+    begin(
+      `Starting PostgreSQL, primary and standby, ${names.length ? `${names.length} Linux hosts, ` : ''}and the AWS emulator`,
+    );
+    const [cluster, emulator, room] = await allOrNone([
       startCluster({ folder: join(folder, 'postgres'), standby: true, say }).then(stopping(parts)),
       startEmulator({ folder: join(folder, 'aws'), auth: true, waitScale }).then(stopping(parts)),
+      names.length
+        ? startHosts({ folder: join(folder, 'hosts'), names }).then(stopping(parts))
+        : Promise.resolve(undefined),
     ]);
 
     begin("Making NovaCron's database, months after anybody last looked after it; preparing the deployment meanwhile");
+    const hosts = room?.hosts ?? [];
+    for (const [index, host] of hosts.entries())
+      await register(emulator.folder, host, {
+        id: `i-${(index + 1).toString(16).padStart(17, '0')}`,
+        tags: { [appHosts.tag.key]: appHosts.tag.value },
+      });
     const passwords = { novacron: secret(), maintenance: secret() };
     const secretArn = await makeSecret(emulator, cluster, passwords.maintenance);
     const config = await (configure ?? ((args) => writeLocalConfiguration(...args)))([
@@ -83,6 +112,7 @@ export async function startSystem({ rows, waitScale, configure, say, signal }: S
         region: emulator.region,
         secretArn,
         dependency: `${emulator.endpoint}/_ministack/health`,
+        hosts: hosts.length ? [appHosts] : [],
       },
     ]);
     const assembly = join(folder, 'assembly');
@@ -102,6 +132,7 @@ export async function startSystem({ rows, waitScale, configure, say, signal }: S
     return {
       emulator,
       cluster,
+      hosts,
       config,
       folder,
       stop,

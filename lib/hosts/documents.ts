@@ -19,7 +19,7 @@ interface Work {
   name: string;
   description: string;
   parameters?: Record<string, Parameter>;
-  /** The same job is done once: what a second command of it answers is what the first did. */
+  /** It changes something: the same job is done once, at a low priority. What a second command of it answers is what the first did. */
   once: boolean;
   /** The longest it may take, seconds; a command may ask for less. */
   seconds: number;
@@ -53,7 +53,7 @@ export const works: readonly Work[] = [
       },
     },
     once: false,
-    seconds: 180,
+    seconds: 240,
   },
   {
     name: 'stop-job',
