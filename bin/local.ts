@@ -9,7 +9,7 @@ import { database, startSystem, type System } from '../local/system.ts';
 import { fetchReport, runWindow } from '../local/window.ts';
 
 const usage = `npm start [-- options]
-  Runs a production maintenance window on this machine: an AWS emulator, PostgreSQL, NovaCron's neglected database.
+  Runs a production maintenance window on this machine: an AWS emulator, PostgreSQL, Valkey, NovaCron's neglected data.
   --window NAME   the window to run, of config/windows.yaml (weekly)
   --dry-run       say what would be done and change nothing
   --keep          leave everything running afterwards, until Ctrl-C
@@ -118,7 +118,7 @@ async function showWindow({ emulator }: System, options: Options, signal: AbortS
   return well ? 0 : 1;
 }
 
-function howToLook({ emulator, cluster, folder }: System): string {
+function howToLook({ emulator, cluster, cache, folder }: System): string {
   const env = Object.entries(emulator.env).map(([name, value]) => `${name}=${value}`);
   return [
     'Everything goes on running until Ctrl-C. To look at it, in another terminal:',
@@ -128,6 +128,7 @@ function howToLook({ emulator, cluster, folder }: System): string {
     `  aws dynamodb scan --table-name novacron-production-runs`,
     `  psql '${cluster.primary.url(database)}'`,
     ...(cluster.standby ? [`  psql '${cluster.standby.url(database)}'   (the standby)`] : []),
+    `  redis-cli -p ${cache.port}`,
     `  tail -f ${folder}/aws/emulator.log`,
     '',
   ].join('\n');

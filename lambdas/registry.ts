@@ -1,3 +1,7 @@
+import { handler as findBigKeys } from './cache/find-big-keys.step.ts';
+import { handler as readMemory } from './cache/read-memory.step.ts';
+import { handler as removeStaleKeys } from './cache/remove-stale-keys.step.ts';
+import { handler as saveAndRewrite } from './cache/save-and-rewrite.step.ts';
 import { handler as automationIsSound } from './checks/automation-is-sound.step.ts';
 import { handler as backupIsFresh } from './checks/backup-is-fresh.step.ts';
 import { handler as listChangeRequests } from './checks/change-requests.step.ts';
@@ -9,8 +13,12 @@ import { handler as snapshotWasMade } from './checks/snapshot-was-made.step.ts';
 import { handler as someoneIsOnCall } from './checks/someone-is-on-call.step.ts';
 import { handler as advanceSequences } from './database/advance-sequences.step.ts';
 import { handler as analyseTables } from './database/analyse-tables.step.ts';
+import { handler as archiveLogTables } from './database/archive-log-tables.step.ts';
+import { handler as archiveOldData } from './database/archive-old-data.step.ts';
+import { handler as createPartitions } from './database/create-partitions.step.ts';
 import { handler as deleteOrphans } from './database/delete-orphans.step.ts';
 import { handler as refreshStatistics } from './database/refresh-statistics.step.ts';
+import { handler as retirePartitions } from './database/retire-partitions.step.ts';
 import { handler as vacuumTables } from './database/vacuum-tables.step.ts';
 import { handler as readDatabaseHourly } from './metrics/read-database-hourly.step.ts';
 import { handler as readDatabase } from './metrics/read-database.step.ts';
@@ -36,6 +44,10 @@ import { handler as watch } from './windows/watch.step.ts';
 
 /** Every function, by its path under lambdas/. A test compares this list with the files. */
 export const steps = {
+  'cache/find-big-keys': findBigKeys,
+  'cache/read-memory': readMemory,
+  'cache/remove-stale-keys': removeStaleKeys,
+  'cache/save-and-rewrite': saveAndRewrite,
   'checks/automation-is-sound': automationIsSound,
   'checks/backup-is-fresh': backupIsFresh,
   'checks/change-requests': listChangeRequests,
@@ -47,8 +59,12 @@ export const steps = {
   'checks/someone-is-on-call': someoneIsOnCall,
   'database/advance-sequences': advanceSequences,
   'database/analyse-tables': analyseTables,
+  'database/archive-log-tables': archiveLogTables,
+  'database/archive-old-data': archiveOldData,
+  'database/create-partitions': createPartitions,
   'database/delete-orphans': deleteOrphans,
   'database/refresh-statistics': refreshStatistics,
+  'database/retire-partitions': retirePartitions,
   'database/vacuum-tables': vacuumTables,
   'metrics/read-database': readDatabase,
   'metrics/read-database-hourly': readDatabaseHourly,

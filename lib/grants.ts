@@ -55,29 +55,57 @@ export const record = ({ names: { tableArn }, key }: Pick<Platform, 'names' | 'k
 const useKey = (key: IKey) =>
   allow(['kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey', 'kms:DescribeKey'], [key.keyArn]);
 
+/** The logins of what is maintained, each in a secret of its own. */
+const readSecrets = (targets: { secretArn: string }[]): Pick<Grant, 'statements' | 'services'> => ({
+  statements: targets.length
+    ? [
+        allow(
+          ['secretsmanager:GetSecretValue'],
+          targets.map(({ secretArn }) => secretArn),
+        ),
+      ]
+    : [],
+  services: ['secretsmanager'],
+});
+
 /** Each capability in one place. The compiler asks for a line when one is added. */
 export const grants: Record<Capability, (platform: Platform) => Grant> = {
-  postgres: ({ configuration: { targets } }) => ({
-    statements: targets.databases.length
-      ? [
-          allow(
-            ['secretsmanager:GetSecretValue'],
-            targets.databases.map(({ secretArn }) => secretArn),
-          ),
-        ]
-      : [],
+  postgres: ({ configuration: { targets, region, account } }) => ({
+    ...readSecrets(targets.databases),
+    statements: [
+      ...readSecrets(targets.databases).statements,
+      ...targets.databases.flatMap(({ iam }) =>
+        iam
+          ? [allow(['rds-db:connect'], [`arn:aws:rds-db:${region}:${account}:dbuser:${iam.resourceId}/${iam.user}`])]
+          : [],
+      ),
+    ],
     environment: {
       DATABASES: JSON.stringify(
         Object.fromEntries(
-          targets.databases.map(({ name, secretArn, systemIdentifier }) => [
+          targets.databases.map(({ name, secretArn, systemIdentifier, cores, iam }) => [
             name,
-            { secret: secretArn, ...(systemIdentifier && { systemIdentifier }) },
+            {
+              secret: secretArn,
+              ...(systemIdentifier && { systemIdentifier }),
+              ...(cores && { cores }),
+              ...(iam && { iamUser: iam.user }),
+            },
           ]),
         ),
       ),
     },
     inVpc: true,
-    services: ['secretsmanager'],
+  }),
+
+  redis: ({ configuration: { targets } }) => ({
+    ...readSecrets(targets.caches),
+    environment: {
+      CACHES: JSON.stringify(
+        Object.fromEntries(targets.caches.map(({ name, secretArn }) => [name, { secret: secretArn }])),
+      ),
+    },
+    inVpc: true,
   }),
 
   // A transaction over items of several kinds is allowed only by one statement that covers all of their keys.

@@ -199,6 +199,9 @@ const minutesOf = (step: StepName): number => {
   return 'minutes' in spec ? spec.minutes : 0;
 };
 
+/** Where the configuration has the targets of each kind. */
+const kinds = { database: 'databases', cache: 'caches' } as const;
+
 /** One entry for each target: what a state machine needs to run the step, settings filled in and checked. */
 export function entriesOf(
   { step, per }: PlannedStep,
@@ -208,7 +211,7 @@ export function entriesOf(
 ) {
   const { spec } = steps[step];
   const input = spec.input.parse(settingsOf(step, configuration, names, deployed)) as Record<string, unknown>;
-  const targets = per === 'database' ? configuration.targets.databases.map(({ name }) => name) : [undefined];
+  const targets = per ? configuration.targets[kinds[per]].map(({ name }) => name) : [undefined];
   return targets.map((target) => ({
     names: { step, ...(target && { target }) },
     function: names.functionArn(step),

@@ -3,7 +3,7 @@ import type { StepName } from '../lambdas/registry.ts';
 /** What an operation runs in turn. `per: 'database'`: once for each database of the configuration. */
 export interface PlannedStep {
   step: StepName;
-  per?: 'database';
+  per?: 'database' | 'cache';
 }
 
 interface Operation {
@@ -15,21 +15,38 @@ interface Operation {
 /** Every operation there is, under the runbook's own name. A new one is a line here and a line in config/windows.yaml. */
 export const operations = {
   database_care: {
-    comment: 'Keeps statistics fresh from day to day (D1).',
-    steps: [{ step: 'database/analyse-tables', per: 'database' }],
+    comment: 'Creates the partitions ahead, keeps statistics fresh, archives old log rows (D9, D1, D3).',
+    steps: [
+      { step: 'database/create-partitions', per: 'database' },
+      { step: 'database/analyse-tables', per: 'database' },
+      { step: 'database/archive-log-tables', per: 'database' },
+    ],
   },
   database_optimization: {
     comment:
-      'Vacuums and analyses the tables that need it, worst first, moves sequences past their columns, and removes orphans (D5, D7, D15).',
+      'Vacuums the tables that need it, worst first, moves sequences past their columns, removes orphans, retires old partitions (D5, D15, D7, D9).',
     steps: [
       { step: 'database/vacuum-tables', per: 'database' },
       { step: 'database/advance-sequences', per: 'database' },
       { step: 'database/delete-orphans', per: 'database' },
+      { step: 'database/retire-partitions', per: 'database' },
     ],
   },
   index_rebuild: {
-    comment: 'Refreshes all statistics (D13).',
-    steps: [{ step: 'database/refresh-statistics', per: 'database' }],
+    comment: 'Refreshes all statistics and archives old data (D13, D14).',
+    steps: [
+      { step: 'database/refresh-statistics', per: 'database' },
+      { step: 'database/archive-old-data', per: 'database' },
+    ],
+  },
+  cache_cleanup: {
+    comment: 'Removes stale keys by declared patterns, looks for big ones, saves, and reads memory (K1 to K4).',
+    steps: [
+      { step: 'cache/remove-stale-keys', per: 'cache' },
+      { step: 'cache/find-big-keys', per: 'cache' },
+      { step: 'cache/save-and-rewrite', per: 'cache' },
+      { step: 'cache/read-memory', per: 'cache' },
+    ],
   },
   metric_aggregation: {
     comment: 'Reads the numbers of databases and platform and rolls them up per day and week, for the trends (O1).',

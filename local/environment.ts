@@ -2,12 +2,13 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { checkout } from './bare/cache.mjs';
+import { queueKeys } from './novacron/cache.ts';
 
 /** What one machine has in the place of an AWS account. */
 export interface LocalSystems {
   account: string;
   region: string;
-  secretArn: string;
+  secretArns: { database: string; cache: string };
   /** A dependency that answers. */
   dependency: string;
   /** Groups of hosts, as in the configuration; where none can be booted there are none. */
@@ -50,7 +51,7 @@ export async function windowNames(): Promise<string[]> {
  */
 export async function writeLocalConfiguration(
   folder: string,
-  { account, region, secretArn, dependency, hosts = [] }: LocalSystems,
+  { account, region, secretArns, dependency, hosts = [] }: LocalSystems,
 ): Promise<string> {
   await mkdir(folder, { recursive: true });
   await copyFile(join(checkout, 'config', 'windows.yaml'), join(folder, 'windows.yaml'));
@@ -63,7 +64,11 @@ export async function writeLocalConfiguration(
       availabilityZones: [`${region}a`],
       endpoints: ['s3', 'dynamodb', 'secretsmanager'],
     },
-    targets: { databases: [{ name: 'novacron', secretArn }], hosts },
+    targets: {
+      databases: [{ name: 'novacron', secretArn: secretArns.database }],
+      caches: [{ name: 'novacron', secretArn: secretArns.cache }],
+      hosts,
+    },
     buckets: { backups: { name: backupsBucket, prefix: 'novacron/' } },
     snapshots: { volumesByTag: snapshotTag },
     notify: { emails: ['platform-operations@novacron.example'] },
@@ -77,8 +82,21 @@ export async function writeLocalConfiguration(
     dependencies: [{ name: 'aws', url: dependency, timeoutSeconds: 5 }],
     metrics,
     alarms: { mute: alarmNames },
-    // They share their processors with all the rest of this machine.
-    steps: { 'checks/hosts-are-healthy': { maxCpu: 1 }, 'database/vacuum-tables': { minDeadTuples: 1_000 } },
+    steps: {
+      // They share their processors with all the rest of this machine.
+      'checks/hosts-are-healthy': { maxCpu: 1 },
+      'database/vacuum-tables': { minDeadTuples: 1_000 },
+      'cache/remove-stale-keys': {
+        stale: [
+          { cache: 'novacron', match: 'cache:page:v1:*', always: true },
+          // A server that is seconds old knows nothing that is idle for longer: 3.6 s.
+          { cache: 'novacron', match: 'cache:user:*', types: ['hash'], idleHours: 0.001 },
+        ],
+        queues: [{ name: 'job_queue', keys: queueKeys }],
+        readsOnlyOnPrimary: ['novacron'],
+      },
+      'cache/find-big-keys': { minBytes: 1_048_576 },
+    },
   };
   await writeFile(join(folder, 'production.yaml'), stringify(production));
   return folder;

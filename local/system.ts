@@ -20,11 +20,14 @@ import {
   queueLength,
   snapshotTag,
   writeLocalConfiguration,
+  type LocalSystems,
 } from './environment.ts';
 import { ownFolder, removeFolder } from './folder.ts';
 import { register, startHosts, type Host } from './hosts/hosts.ts';
+import { cacheSettings, maintenanceUser, seedCache } from './novacron/cache.ts';
 import { seedNovacron } from './novacron/seed.ts';
 import { startCluster, type Cluster } from './postgres/cluster.ts';
+import { startCache, type CacheServer } from './redis/server.ts';
 
 export interface SystemOptions {
   /** Rows of NovaCron's database; the generator's default unless given. */
@@ -41,10 +44,11 @@ export interface SystemOptions {
   signal?: AbortSignal;
 }
 
-/** The whole system on one machine: AWS by the emulator, PostgreSQL with a standby, NovaCron's neglected database, the app deployed. */
+/** The whole system on one machine: AWS by the emulator, PostgreSQL with a standby, Valkey, NovaCron's neglected data, the app deployed. */
 export interface System {
   emulator: Emulator;
   cluster: Cluster;
+  cache: CacheServer;
   hosts: Host[];
   /** Configuration folder that was deployed. */
   config: string;
@@ -86,31 +90,34 @@ export async function startSystem({
   };
   try {
     begin(
-      `Starting PostgreSQL, primary and standby, ${names.length ? `${names.length} Linux hosts, ` : ''}and the AWS emulator`,
+      `Starting PostgreSQL, primary and standby, Valkey, ${names.length ? `${names.length} Linux hosts, ` : ''}and the AWS emulator`,
     );
-    const [cluster, emulator, room] = await allOrNone([
+    const passwords = { novacron: secret(), maintenance: secret(), cache: secret() };
+    const [cluster, cache, emulator, room] = await allOrNone([
       startCluster({ folder: join(folder, 'postgres'), standby: true, say }).then(stopping(parts)),
+      startCache({ folder: join(folder, 'valkey'), settings: cacheSettings(passwords.cache) }).then(stopping(parts)),
       startEmulator({ folder: join(folder, 'aws'), auth: true, waitScale }).then(stopping(parts)),
       names.length
         ? startHosts({ folder: join(folder, 'hosts'), names }).then(stopping(parts))
         : Promise.resolve(undefined),
     ]);
 
-    begin("Making NovaCron's database, months after anybody last looked after it; preparing the deployment meanwhile");
+    begin(
+      "Making NovaCron's database and cache, months after anybody last looked after them; preparing the deployment meanwhile",
+    );
+    const secretArns = await makeSecrets(emulator, cluster, cache, passwords);
     const hosts = room?.hosts ?? [];
     for (const [index, host] of hosts.entries())
       await register(emulator.folder, host, {
         id: `i-${(index + 1).toString(16).padStart(17, '0')}`,
         tags: { [appHosts.tag.key]: appHosts.tag.value },
       });
-    const passwords = { novacron: secret(), maintenance: secret() };
-    const secretArn = await makeSecret(emulator, cluster, passwords.maintenance);
     const config = await (configure ?? ((args) => writeLocalConfiguration(...args)))([
       join(folder, 'config'),
       {
         account: emulator.account,
         region: emulator.region,
-        secretArn,
+        secretArns,
         dependency: `${emulator.endpoint}/_ministack/health`,
         hosts: hosts.length ? [appHosts] : [],
       },
@@ -118,6 +125,7 @@ export async function startSystem({
     const assembly = join(folder, 'assembly');
     await allOrNone([
       makeDatabase(cluster, { rows, passwords, say }).then(() => makeBackup(emulator, cluster)),
+      seedCache(cache),
       synthesize(config, assembly, signal).then(() => bootstrap(emulator, { signal })),
       makeAlarms(emulator),
       makeVolume(emulator),
@@ -132,6 +140,7 @@ export async function startSystem({
     return {
       emulator,
       cluster,
+      cache,
       hosts,
       config,
       folder,
@@ -212,21 +221,25 @@ async function query(connectionString: string, statement: string): Promise<unkno
   }
 }
 
-async function makeSecret(emulator: Emulator, { primary }: Cluster, password: string): Promise<string> {
+/** The logins of the maintenance roles, as RDS writes a secret and as a cache's is written. */
+async function makeSecrets(
+  emulator: Emulator,
+  { primary }: Cluster,
+  cache: CacheServer,
+  passwords: { maintenance: string; cache: string },
+): Promise<LocalSystems['secretArns']> {
   const client = new SecretsManagerClient(clientSettings(emulator));
-  const { ARN } = await client.send(
-    new CreateSecretCommand({
-      Name: 'novacron/database',
-      SecretString: JSON.stringify({
-        host: primary.host,
-        port: primary.port,
-        dbname: database,
-        username: 'novacron_maintenance',
-        password,
-      }),
+  const make = async (Name: string, login: object) =>
+    (await client.send(new CreateSecretCommand({ Name, SecretString: JSON.stringify(login) }))).ARN!;
+  return {
+    database: await make('novacron/database', {
+      ...{ host: primary.host, port: primary.port, dbname: database },
+      ...{ username: 'novacron_maintenance', password: passwords.maintenance },
     }),
-  );
-  return ARN!;
+    cache: await make('novacron/cache', {
+      ...{ host: cache.host, port: cache.port, username: maintenanceUser, password: passwords.cache },
+    }),
+  };
 }
 
 /** Last night's backup, as far as the checklist looks at it: a dump of the accounts and its checksum beside it. */

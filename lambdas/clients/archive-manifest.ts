@@ -53,6 +53,8 @@ export const CopiedRows = z.strictObject({
   from: CopiedFrom,
   /** Which of its rows, as SQL over `t`; without it all. */
   condition: z.string().optional(),
+  /** The table they belong to, where it is another: the parent of a partition. */
+  belongsTo: z.string().optional(),
   /** count(*). */
   rows: z.int().nonnegative(),
   /** The rows that COPY says it wrote. */

@@ -5,6 +5,32 @@ import type { Change } from '../framework/result.ts';
 import type { CopiedRows, Receipt } from './archive-manifest.ts';
 import { analyse } from './postgres/analyse.ts';
 import { type Ended, endSessions, predecessor } from './postgres/backends.ts';
+import { Lanes } from './postgres/lanes.ts';
+import {
+  createPartition,
+  detachPartition,
+  dropArchived,
+  finalizeDetach,
+  type NewPartition,
+  quarantineTable,
+} from './postgres/partition-acts.ts';
+import {
+  type CalendarTable,
+  calendarTables,
+  type Mark,
+  ownRetention,
+  type OwnRetention,
+  rowsInDefault,
+} from './postgres/partitions.ts';
+import {
+  copyOldRows,
+  deleteOldRows,
+  oldRows,
+  type OldRowsFacts,
+  type OldRowsTable,
+  type RowKey,
+} from './postgres/old-rows.ts';
+import { signedIn } from './postgres/sign-in.ts';
 import { type DatabaseNumbers, numbers } from './postgres/numbers.ts';
 import { copyRows, type RowSource } from './postgres/copied-rows.ts';
 import {
@@ -27,6 +53,7 @@ import { findConnection } from './postgres/settings.ts';
 import type { VacuumOptions } from './postgres/statements.ts';
 import { type Fact, type Survey, survey } from './postgres/survey.ts';
 import { vacuum } from './postgres/vacuum.ts';
+import { readSecret } from './secret.ts';
 
 /** One database of NovaCron, by a session of its own on the primary. */
 export interface Postgres {
@@ -61,6 +88,30 @@ export interface Postgres {
     source: RowSource,
     store: (lines: Readable) => Promise<Receipt>,
   ): Promise<{ copied: CopiedRows; stored: Receipt }>;
+  /** Tables whose partitions follow a calendar, each as it is in its zone (D9). */
+  calendarTables(wanted: readonly { table: string; zone: string }[]): Promise<CalendarTable[]>;
+  /** Rows of the default partition that belong into a range; no more than `most` and one are counted. */
+  rowsInDefault(table: CalendarTable, range: { from: string; to: string }, most: number): Promise<number>;
+  /** What the database's own settings say of how long its audit log is kept. */
+  ownRetention(): Promise<OwnRetention[]>;
+  /** Makes and attaches a partition, with the rows of its range; answers how many came out of the default partition. */
+  createPartition(table: CalendarTable, partition: NewPartition): Promise<number>;
+  finalizeDetach(oid: number): Promise<void>;
+  /** Out of its parent and into quarantine, where only maintenance has a right. */
+  detachPartition(oid: number, mark: Mark): Promise<void>;
+  quarantineTable(oid: number, mark: Mark): Promise<void>;
+  /** Drops a table in quarantine that under lock still is what was archived. @throws StepError `Refused` otherwise */
+  dropArchived(oid: number, archived: { rows: number; contentHash: string }): Promise<void>;
+  /** How many rows of a table are older than so many days, and what has to be known before they go (D3, D14). */
+  oldRows(wanted: { table: string; column: string; days: number }): Promise<OldRowsFacts>;
+  /** The first of them by their key, copied to `store` in the snapshot in which they were found. */
+  copyOldRows(
+    table: OldRowsTable,
+    most: number,
+    store: (lines: Readable) => Promise<Receipt>,
+  ): Promise<{ keys: RowKey[]; copied: CopiedRows; stored: Receipt }>;
+  /** Deletes rows that still are what was archived; answers how many went. */
+  deleteOldRows(table: OldRowsTable, keys: readonly RowKey[]): Promise<number>;
   /** What has to be known of a relation before a row of it is called an orphan (D7). */
   relationFacts(names: RelationNames): Promise<RelationFacts>;
   countOrphans(relation: Relation, minAgeDays: number): Promise<OrphanCounts>;
@@ -86,26 +137,38 @@ export const postgres: Client<Postgres> = {
   needs: 'postgres',
   earlier: (db) => db.predecessor(),
   async open(opening) {
-    const connection = await findConnection(opening.target, readSecret);
+    const connection = await signedIn(await findConnection(opening.target, readSecret));
     const session = await Session.open(connection, opening);
+    const lanes = new Lanes(session);
     try {
       const systemIdentifier = await refuseOthers(session, opening, connection.systemIdentifier);
       return {
         systemIdentifier,
         survey: (...facts) => survey(session, facts),
         numbers: () => numbers(session),
-        vacuum: (oid, options) => vacuum(session, oid, options),
-        analyse: (oid, options) => analyse(session, oid, options),
+        vacuum: (oid, options) => lanes.use((lane) => vacuum(lane, oid, options)),
+        analyse: (oid, options) => lanes.use((lane) => analyse(lane, oid, options)),
         sequences: () => sequences(session),
         advance: (oid) => advance(session, oid),
         copyRows: (source, store) => copyRows(session, source, store),
+        calendarTables: (wanted) => calendarTables(session, wanted),
+        rowsInDefault: (table, range, most) => rowsInDefault(session, table, range, most),
+        ownRetention: () => ownRetention(session),
+        createPartition: (table, partition) => createPartition(session, table, partition),
+        finalizeDetach: (oid) => finalizeDetach(session, oid),
+        detachPartition: (oid, mark) => detachPartition(session, oid, mark),
+        quarantineTable: (oid, mark) => quarantineTable(session, oid, mark),
+        dropArchived: (oid, archived) => dropArchived(session, oid, archived),
+        oldRows: (wanted) => oldRows(session, wanted),
+        copyOldRows: (table, most, store) => copyOldRows(session, table, most, store),
+        deleteOldRows: (table, keys) => deleteOldRows(session, table, keys),
         relationFacts: (names) => relationFacts(session, names),
         countOrphans: (relation, minAgeDays) => countOrphans(session, relation, minAgeDays),
         copyOrphans: (relation, options, store) => copyOrphans(session, relation, options, store),
         deleteOrphans: (relation, before, keys) => deleteOrphans(session, relation, before, keys),
         predecessor: () => predecessor(session, opening.step),
         endSessions: (tag) => endSessions(session, tag),
-        [Symbol.asyncDispose]: () => session.close(),
+        [Symbol.asyncDispose]: () => lanes[Symbol.asyncDispose](),
       };
     } catch (error) {
       await session.close();
@@ -141,28 +204,4 @@ async function refuseOthers(session: Session, { target }: Opening, known: string
     );
   }
   return is.identifier;
-}
-
-async function readSecret(id: string): Promise<string> {
-  const { SecretsManagerClient, GetSecretValueCommand } = await import('./sdk/secrets.ts');
-  const client = new SecretsManagerClient();
-  try {
-    const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: id }));
-    return SecretString ?? '';
-  } catch (error) {
-    const name = error instanceof Error ? error.name : String(error);
-    const lasting = [
-      'ResourceNotFoundException',
-      'AccessDeniedException',
-      'InvalidRequestException',
-      'DecryptionFailure',
-    ];
-    throw new StepError(
-      lasting.includes(name) ? 'InvalidInput' : 'Retryable',
-      `The secret ${id} cannot be read: ${name}.`,
-      { cause: error },
-    );
-  } finally {
-    client.destroy();
-  }
 }

@@ -20,12 +20,18 @@ export const handler = step({
     cores: z.int().positive().default(2),
     /** vacuum_cost_delay, in milliseconds: windows are quiet, so none. */
     costDelay: z.number().min(0).max(100).default(0),
+    /** Tables at once: one for each two processors is enough to keep the disk busy, more would compete with the application. */
+    atOnce: z.int().min(1).max(2).default(2),
   }),
   uses: { db: postgres },
   minutes: 2,
   example: { done: 12, left: 3, failed: 0, numbers: { tables: 15, deadTuples: 900_000, bytes: 0, xidAge: 40_000_000 } },
   async run(rules, { db, each }) {
     const { work, findings } = vacuumOrder(await db.survey('tables', 'holders'), rules);
-    return each(work, ({ oid, options }) => db.vacuum(oid, options), { findings, numbers: { tables: work.length } });
+    return each(work, ({ oid, options }) => db.vacuum(oid, options), {
+      findings,
+      numbers: { tables: work.length },
+      atOnce: rules.atOnce,
+    });
   },
 });

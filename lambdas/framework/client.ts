@@ -4,6 +4,7 @@ import type { Brake, Finding } from './result.ts';
 /** What a step can reach. lib/grants.ts says what each means in AWS: permissions, network, environment variables. */
 export type Capability =
   | 'postgres'
+  | 'redis'
   | 'lease'
   | 'executions'
   | 'notices'

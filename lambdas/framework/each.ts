@@ -6,11 +6,14 @@ import type { RecordOf } from './record.ts';
 import type { Change, Finding, Numbers, Result, Work } from './result.ts';
 
 /** The framework's loop over work, worst first: no step can forget the deadline, a dry run, or to write down what it did. */
-export type Each = <W extends Work>(
-  work: W[],
-  act: (work: W) => Promise<Change>,
-  extra?: { findings?: Finding[]; numbers?: Numbers },
-) => Promise<Result>;
+export type Each = <W extends Work>(work: W[], act: (work: W) => Promise<Change>, extra?: Extra) => Promise<Result>;
+
+interface Extra {
+  findings?: Finding[];
+  numbers?: Numbers;
+  /** So many items are worked on at once; one unless said otherwise. */
+  atOnce?: number;
+}
 
 interface Surroundings {
   record: Pick<RecordOf, 'items' | 'putItem'>;
@@ -46,7 +49,7 @@ export function eachOf({
   frozen = () => undefined,
   now = () => new Date(),
 }: Surroundings): Each {
-  return async <W extends Work>(work: W[], act: (work: W) => Promise<Change>, extra: Parameters<Each>[2] = {}) => {
+  return async <W extends Work>(work: W[], act: (work: W) => Promise<Change>, extra: Extra = {}) => {
     const [known, earlier] = await Promise.all([record.items(), history.read()]);
     const minutesOf = (w: Work) => forecast(earlier.get(w.item) ?? [], w.size) ?? w.minutes ?? minutes;
     const outcome = (item: string) => known.get(item)?.outcome;
@@ -75,8 +78,8 @@ export function eachOf({
     let mayFitLater = 0;
     const again = new Set<W>();
     const queue = [...work];
-    for (const w of queue) {
-      if (outcome(w.item) === 'done' || outcome(w.item) === 'failed' || outcome(w.item) === 'would') continue;
+    const one = async (w: W): Promise<void> => {
+      if (outcome(w.item) === 'done' || outcome(w.item) === 'failed' || outcome(w.item) === 'would') return;
       const startedAt = now().toISOString();
       const expected = minutesOf(w);
       const freeze = frozen();
@@ -86,12 +89,12 @@ export function eachOf({
         if (freeze) result.frozen = freeze;
         else if (runDeadline.fits(expected)) mayFitLater += 1;
         await keep(w, startedAt, { outcome: 'left', reason: why });
-        continue;
+        return;
       }
       if (dryRun) {
         await keep(w, startedAt, { outcome: 'would' });
         result.numbers['would'] = (result.numbers['would'] ?? 0) + 1;
-        continue;
+        return;
       }
       let change: Change;
       try {
@@ -114,7 +117,7 @@ export function eachOf({
           result.failed += 1;
           await keep(w, startedAt, { outcome: 'failed', reason });
         }
-        continue;
+        return;
       }
       result.done += 1;
       for (const [name, value] of Object.entries(change.after))
@@ -122,10 +125,33 @@ export function eachOf({
       await keep(w, startedAt, { outcome: 'done', ...change });
       const took = (now().getTime() - Date.parse(startedAt)) / 60_000;
       await history.add(w.item, earlier.get(w.item) ?? [], { at: startedAt, minutes: took, size: w.size });
-    }
+    };
+    await inTurn(queue, one, extra.atOnce ?? 1);
     if (result.left > 0 && mayFitLater === 0) result.outOfTime = true;
     return result;
   };
+}
+
+/**
+ * Each of a queue, which may grow meanwhile, so many at once. Where one throws, the others end what they have begun, and nothing new
+ * begins.
+ */
+async function inTurn<T>(queue: T[], act: (one: T) => Promise<void>, atOnce: number): Promise<void> {
+  let failed = false;
+  let next = 0;
+  const worker = async () => {
+    while (!failed && next < queue.length) {
+      try {
+        await act(queue[next++]!);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const ended = await Promise.allSettled(Array.from({ length: atOnce }, worker));
+  const thrown = ended.find((one) => one.status === 'rejected');
+  if (thrown) throw thrown.reason;
 }
 
 function whyNot(signal: AbortSignal, deadline: Deadline, forecast: number): string | undefined {

@@ -69,6 +69,7 @@ const step = `
   <% }) %>
   <% if (it.step.items.length) { %><%~ include('@items', { items: it.step.items, columns: it.step.columns, acted: it.step.items.some(({ took }) => took) }) %><% } %>
   <% if (it.step.forecast) { %><p class="quiet small"><%= it.step.forecast %></p><% } %>
+  <% if (it.step.brakes) { %><p class="quiet small"><%= it.step.brakes %></p><% } %>
   <% if (it.step.omitted) { %><p class="quiet small">And <%= it.step.omitted %> more; record.json beside this page has them all.</p><% } %>
 </section>`;
 

@@ -1,5 +1,6 @@
 import type { ItemItem, RunRecord, StepItem } from '../framework/record-items.ts';
 import type { OperationOutcome, StepOutcome } from '../framework/run.ts';
+import { brakesInWords } from './brakes-in-words.ts';
 import { between, capital, count, duration, fall, measure, minutes, nameOf, words } from './format.ts';
 import type { Status } from './headline.ts';
 import { plotsOf, type PlotView } from './plot-views.ts';
@@ -35,6 +36,8 @@ export interface StepView {
   numbers: Fact[];
   /** A sentence: what its done items took, and what was forecast. */
   forecast?: string;
+  /** A sentence: how often and why its work was braked. */
+  brakes?: string;
   items: ItemView[];
   /** Names of the numbers that its items have, in their order. */
   columns: string[];
@@ -91,13 +94,18 @@ export function operationsOf(record: RunRecord): OperationView[] {
   return [...operations, interrupted];
 }
 
-function stepOf({ run, steps, items }: RunRecord, key: Key, told: StepOutcome | undefined): StepView {
+function stepOf({ run, steps, items, brakes }: RunRecord, key: Key, told: StepOutcome | undefined): StepView {
   const item = steps.find((candidate) => keyOf(candidate) === keyOf(key));
   const own = items.filter((candidate) => keyOf(candidate) === keyOf(key));
   const of = (...outcomes: ItemItem['outcome'][]) => own.filter(({ outcome }) => outcomes.includes(outcome));
   const shown = [...of('failed'), ...of('done', 'would').slice(0, itemsShown), ...of('left').slice(0, itemsShown)];
   const reason = told?.reason ?? item?.error ?? item?.wait;
   const forecast = forecastInWords(of('done'));
+  const end = new Date(item?.endedAt ?? run.deadline);
+  const braked = brakesInWords(
+    brakes.filter((brake) => keyOf(brake) === keyOf(key)),
+    end,
+  );
   return {
     name: capital(words(key.step)),
     path: key.step,
@@ -106,6 +114,7 @@ function stepOf({ run, steps, items }: RunRecord, key: Key, told: StepOutcome | 
     ...(reason && { reason }),
     numbers: item ? numbersOf(item, own) : [],
     ...(forecast && { forecast }),
+    ...(braked && { brakes: braked }),
     items: shown.map(itemOf),
     columns: [...namesIn(shown)].map(nameOf),
     omitted: own.length - shown.length,
@@ -128,7 +137,8 @@ const namesIn = (items: ItemItem[]): Set<string> =>
 function numbersOf({ numbers, startedAt, endedAt }: StepItem, items: ItemItem[]): Fact[] {
   const sums = namesIn(items);
   const facts = Object.entries(numbers).flatMap(([name, value]): Fact[] => {
-    if (name === 'would') return [];
+    // Brakes are told in a sentence.
+    if (['would', 'brakes', 'brakedMinutes'].includes(name)) return [];
     const said = sums.has(name) ? fall(name, value) : measure(name, value);
     return said === undefined ? [] : [{ label: nameOf(name), value: said }];
   });

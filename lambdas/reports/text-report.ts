@@ -41,12 +41,13 @@ function item({ item, does, status, reason, changes, forecast, took }: ItemView)
   return lines.join('\n');
 }
 
-function step({ name, target, status, reason, forecast, numbers, items, omitted }: StepView): string[] {
+function step({ name, target, status, reason, forecast, brakes, numbers, items, omitted }: StepView): string[] {
   const lines = [wrapped(`${name}${target ? ` on ${target}` : ''}: ${status.word}`, '  ', '    ')];
   if (reason) lines.push(wrapped(reason, '    '));
   if (numbers.length > 0)
     lines.push(wrapped(numbers.map(({ label, value }) => `${label} ${value}`).join('; '), '    '));
   if (forecast) lines.push(wrapped(forecast, '    '));
+  if (brakes) lines.push(wrapped(brakes, '    '));
   lines.push(...items.map(item));
   if (omitted > 0) lines.push(`    ... and ${count(omitted)} more; record.json has them all`);
   return lines;

@@ -8,6 +8,8 @@ import {
   BucketName,
   CalendarName,
   Contact,
+  DatabaseResourceId,
+  DatabaseUser,
   Email,
   HttpUrl,
   KeyArn,
@@ -63,6 +65,9 @@ const Database = z.strictObject({
   name: Name,
   secretArn: SecretArn,
   systemIdentifier: SystemIdentifier.optional(),
+  /** Processors of the server, from which the governor knows what is busy. */
+  cores: z.int().positive().optional(),
+  iam: z.strictObject({ resourceId: DatabaseResourceId, user: DatabaseUser }).optional(),
 });
 const Cache = z.strictObject({ name: Name, secretArn: SecretArn });
 /** A unit of systemd that must be active on every host of a group, and where to ask the service itself. */

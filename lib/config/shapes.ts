@@ -46,6 +46,13 @@ export const Moment = z.iso.datetime().describe('a moment in UTC, such as 2026-1
 /** PostgreSQL's `system_identifier`. A number in YAML would lose its last digits, so it is text. */
 export const SystemIdentifier = shaped(/^\d{15,20}$/, "the server's system identifier: 15 to 20 digits, in quotes");
 
+/** What RDS calls an instance or cluster for good: `DbiResourceId`, `DbClusterResourceId`. */
+export const DatabaseResourceId = shaped(
+  /^(db|cluster)-[A-Z0-9]{10,40}$/,
+  'the resource id of an instance or cluster, such as db-ABCDEFGHIJKLMNOPQRSTUVWXY',
+);
+export const DatabaseUser = shaped(/^[a-z_][a-z0-9_]{0,62}$/, 'a role of PostgreSQL in small letters');
+
 export const TagKey = shaped(/^(?!aws:)[\w .:/=+@-]{1,128}$/, 'the key of a tag, which may not begin with aws:');
 export const TagValue = shaped(/^[\w .:/=+@-]{0,256}$/, 'the value of a tag');
 export const UnitName = shaped(/^[A-Za-z0-9@._:-]{1,64}$/, 'the name of a unit of systemd, such as novacron-api');

@@ -6,7 +6,9 @@ export const cacheFolder: string;
 interface PythonProgram {
   /** What the environment is made from. */
   requirements: string;
+  /** More options of pip. */
+  options: string[];
   folder: string;
   python: string;
 }
-export const pythonPrograms: Record<'emulator' | 'cfn-lint', PythonProgram>;
+export const pythonPrograms: Record<'emulator' | 'cfn-lint' | 'valkey', PythonProgram>;

@@ -1,4 +1,4 @@
-// Makes a fresh clone ready: packages, Node 24, and what is named as arguments: the Python programs (emulator, cfn-lint), and Linux
+// Makes a fresh clone ready: packages, Node 24, and what is named as arguments: the Python programs (emulator, cfn-lint, valkey), and Linux
 // hosts, without which the rest works where they cannot be had. npm runs it before start, test and synth, so it is plain JavaScript
 // for the Node of the system and says nothing when there is nothing to do.
 import { spawnSync } from 'node:child_process';
@@ -118,11 +118,11 @@ function esbuildMissing() {
   return `esbuild for ${platform} does not work: its optional package is missing. Run: npm ci --include=optional`;
 }
 
-const title = { emulator: 'the AWS emulator', 'cfn-lint': 'cfn-lint' };
+const title = { emulator: 'the AWS emulator', 'cfn-lint': 'cfn-lint', valkey: 'Valkey' };
 
 /** Made beside its place and then renamed: what is there is whole, also when two of us run at once. */
 function makePythonEnvironment(name) {
-  const { folder, requirements } = pythonPrograms[name];
+  const { folder, requirements, options } = pythonPrograms[name];
   const python = findPython();
   const fresh = `${folder}.${process.pid}`;
   say(`Installing ${title[name]} (Python) ...`);
@@ -134,7 +134,7 @@ function makePythonEnvironment(name) {
       join(fresh, 'bin', 'python'),
       // prettier-ignore
       ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', '--require-hashes',
-        '--only-binary=:all:', '-r', requirements],
+        '--only-binary=:all:', ...options, '-r', requirements],
       `Could not install ${title[name]} (pip, see above). It needs a package index to be reachable.`,
     );
     if (!existsSync(folder)) renameSync(fresh, folder);
@@ -153,7 +153,7 @@ function findPython() {
     if (stdout) found.push(recent ? `${name} (without venv or ensurepip)` : `${name} (too old)`);
   }
   throw new Missing(
-    'Python 3.10 or later with venv and ensurepip is needed for the AWS emulator and cfn-lint; ' +
+    'Python 3.10 or later with venv and ensurepip is needed for the AWS emulator, cfn-lint and Valkey; ' +
       `${found.length > 0 ? `found: ${found.join(', ')}` : 'there is none'}. ` +
       'Debian, Ubuntu: apt-get install python3 python3-venv. Fedora: dnf install python3.',
   );

@@ -82,8 +82,9 @@ async function makeRole(client: pg.Client, name: string, password: string): Prom
   await client.query(`ALTER ROLE ${role} LOGIN NOSUPERUSER PASSWORD ${pg.escapeLiteral(password)}`);
 }
 
-/** As documented for production: no superuser; owner by membership, reads everything, sees every session. */
+/** As documented for production: no superuser; owner by membership, reads everything, sees every session, and has a schema of its own. */
 async function makeMaintenanceRole(client: pg.Client, password: string): Promise<void> {
   await makeRole(client, 'novacron_maintenance', password);
   await client.query('GRANT novacron, pg_monitor, pg_read_all_data TO novacron_maintenance');
+  await client.query('CREATE SCHEMA IF NOT EXISTS maintenance_quarantine AUTHORIZATION novacron_maintenance');
 }

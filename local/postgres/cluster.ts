@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { appendFile, chmod, chown, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { freePort, type Guarded } from '../guard.ts';
 import { canEnter, embedded, serverAccount, usableBinaries } from './binaries.ts';
-import { freePort, initialise, type ServerProcess, startServer } from './server.ts';
+import { initialise, startServer } from './server.ts';
 
 export interface Login {
   user: string;
@@ -65,7 +66,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   await rm(passwordFile);
   await appendFile(path.join(data, 'postgresql.conf'), shared(options));
 
-  const running: ServerProcess[] = [];
+  const running: Guarded[] = [];
   // The standby first: the primary's shutdown waits for what it still streams.
   const stop = async () => {
     for (const server of running.splice(0).reverse()) await server.stop();

@@ -6,9 +6,11 @@ import { checkout } from '../../local/bare/cache.mjs';
 import { bundleRows } from './bundles.ts';
 import { calendarRows } from './calendar.ts';
 import { frameRows } from './frame.ts';
+import { orphanRows } from './orphans.ts';
 import { startRows } from './start.ts';
 import { synthRows } from './synth.ts';
 import { aligned, tableOf, type Row } from './table.ts';
+import { vacuumRows } from './vacuum.ts';
 
 /** `npm run bench`, a few minutes: prints one table; with `-- --write` it also stands in docs/benchmarks.md afterwards. */
 const machine = () =>
@@ -28,6 +30,8 @@ for (const [part, measure] of Object.entries({
   bundles: bundleRows,
   'the framework': frameRows,
   'the calendar': calendarRows,
+  vacuuming: vacuumRows,
+  orphans: orphanRows,
 })) {
   console.error(`Measuring ${part} ...`);
   rows.push(...(await measure()));

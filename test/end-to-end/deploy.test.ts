@@ -27,11 +27,11 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'novacron-deploy-'));
   emulator = await startEmulator({ folder: join(folder, 'aws'), auth: true });
   const { account, region } = emulator;
-  const secretArn = `arn:aws:secretsmanager:${region}:${account}:secret:novacron/database-Ab12Cd`;
+  const secretArn = (name: string) => `arn:aws:secretsmanager:${region}:${account}:secret:novacron/${name}-Ab12Cd`;
   const config = await writeLocalConfiguration(join(folder, 'config'), {
     account,
     region,
-    secretArn,
+    secretArns: { database: secretArn('database'), cache: secretArn('cache') },
     dependency: 'http://127.0.0.1',
   });
   context = { environment: 'production', config };

@@ -8,6 +8,7 @@ import { seriesOn } from '../../lambdas/clients/series.ts';
 import { reportKeys } from '../../lambdas/reports/report-keys.ts';
 import { MaintenanceEvent } from '../../lambdas/windows/notices.ts';
 import { alarmNamesOf } from '../../lib/constructs/alarms.ts';
+import { clientOf } from '../support/caches.ts';
 import { startProduction, type Production } from '../support/production.ts';
 
 let production: Production;
@@ -23,7 +24,7 @@ describe('the weekly window, started by hand', () => {
     const run = await production.run(execution);
     expect({ status: ended.status, because: run?.because, cause: ended.cause }).toEqual({
       status: 'SUCCEEDED',
-      because: 'all is done: database_optimization, metric_aggregation',
+      because: 'all is done: database_optimization, cache_cleanup, metric_aggregation',
       cause: undefined,
     });
     expect(run).toMatchObject({ state: 'closed', outcome: 'done', window: 'weekly', startedBy: 'hand', dryRun: false });
@@ -33,6 +34,17 @@ describe('the weekly window, started by hand', () => {
     const done = record.items.filter((item) => item.step === 'database/vacuum-tables');
     expect(done.length).toBeGreaterThan(0);
     for (const item of done) expect(item.after?.['deadTuples']).toBeLessThan(item.before!['deadTuples']!);
+
+    const cache = record.items.filter(({ step }) => step.startsWith('cache/'));
+    expect(new Set(cache.map(({ step, outcome }) => `${step} ${outcome}`))).toEqual(
+      new Set(
+        ['remove-stale-keys', 'find-big-keys', 'save-and-rewrite', 'read-memory'].map((name) => `cache/${name} done`),
+      ),
+    );
+    const application = clientOf(production.cache.port);
+    expect(await application.llen('job_queue')).toBe(300);
+    expect(await application.dbsize()).toBe(5);
+    application.disconnect();
 
     const html = await production.s3.send(
       new GetObjectCommand({ Bucket: production.names.reportsBucket, Key: reportKeys(run!).html }),

@@ -246,12 +246,10 @@ describe.each(environments)('automation of %s', (environment) => {
     }
   });
 
-  it('puts into the VPC the functions that reach a database, and no other', () => {
+  it('puts into the VPC the functions that reach a database or a cache, and no other', () => {
     for (const { FunctionName, VpcConfig } of propertiesOf(automation, 'AWS::Lambda::Function')) {
-      const reachesDatabase = /database/.test(FunctionName);
-      expect(VpcConfig?.SubnetIds, FunctionName).toEqual(
-        reachesDatabase ? configuration.network!.subnetIds : undefined,
-      );
+      const reaches = /database|cache/.test(FunctionName);
+      expect(VpcConfig?.SubnetIds, FunctionName).toEqual(reaches ? configuration.network!.subnetIds : undefined);
     }
     automation.allResourcesProperties('AWS::EC2::SecurityGroup', { SecurityGroupIngress: Match.absent() });
   });

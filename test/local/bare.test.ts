@@ -21,7 +21,7 @@ beforeEach(async () => {
   clone = await mkdtemp(join(tmpdir(), 'bare-'));
   calls = join(clone, 'calls');
   await cp(join(checkout, 'local', 'bare'), join(clone, 'local', 'bare'), { recursive: true });
-  for (const folder of ['aws', 'lint']) {
+  for (const folder of ['aws', 'lint', 'redis']) {
     await mkdir(join(clone, 'local', folder));
     await writeFile(join(clone, 'local', folder, 'requirements.txt'), '');
   }

@@ -23,7 +23,7 @@ export interface ObjectStore extends AsyncDisposable {
   /** What to do to each request from now on; undefined lets it pass. Set back by the test's end. */
   disturb(fault: (request: IncomingMessage) => Fault | undefined): void;
   /** The real client, closed when the test has finished. */
-  open(): Promise<Archives & AsyncDisposable>;
+  open(target?: string): Promise<Archives & AsyncDisposable>;
   keys(): Promise<string[]>;
   put(key: string, content: Buffer): Promise<void>;
   /** Multipart uploads that were begun and neither completed nor aborted. */
@@ -67,10 +67,10 @@ export async function objectStore(): Promise<ObjectStore> {
         fault = () => undefined;
       });
     },
-    async open() {
+    async open(target) {
       for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
       onTestFinished(() => void vi.unstubAllEnvs());
-      const client = await archives.open(opening());
+      const client = await archives.open({ ...opening(), ...(target && { target }) });
       onTestFinished(() => client[Symbol.asyncDispose]());
       return client;
     },
@@ -116,5 +116,9 @@ function forward(incoming: IncomingMessage, answer: ServerResponse, port: number
     });
   });
   onward.on('error', () => answer.destroy());
+  // A client that was killed in the middle: S3 stores nothing of that request.
+  incoming.on('close', () => {
+    if (!incoming.complete) onward.destroy();
+  });
   incoming.pipe(onward);
 }

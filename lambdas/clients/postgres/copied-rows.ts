@@ -9,6 +9,8 @@ export interface RowSource {
   oid: number;
   /** Which of them, as SQL over `t`, with every value quoted by the server; without it all. */
   condition?: string;
+  /** The table they are put back into, where it is another: the parent of a partition. As SQL quotes it. */
+  belongsTo?: string;
 }
 
 /**
@@ -34,7 +36,7 @@ export async function copyRows(
 export async function copyRowsIn(
   query: Query,
   copy: Copy,
-  { oid, condition }: RowSource,
+  { oid, condition, belongsTo }: RowSource,
   store: (lines: Readable) => Promise<Receipt>,
 ): Promise<{ copied: CopiedRows; stored: Receipt }> {
   const table = await readTable(query, oid);
@@ -47,6 +49,7 @@ export async function copyRowsIn(
     table,
     from: await readServer(query),
     ...(condition && { condition }),
+    ...(belongsTo && { belongsTo }),
     rows: counted?.rows ?? 0,
     copied: rows,
     contentHash: counted?.hash ?? '0',

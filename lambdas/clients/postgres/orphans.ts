@@ -177,7 +177,7 @@ export async function copyOrphans(
   store: (lines: Readable, part: number) => Promise<Receipt>,
 ): Promise<{ keys: OrphanKey[]; parts: CopiedPart[]; before: string }> {
   const doing = `Finding orphans of ${relation.child}`;
-  return session.snapshot(limits, doing, async (query, copy) => {
+  return session.export({ doing, item: relation.child }, limits, async (query, copy) => {
     const before = await daysAgo(query, minAgeDays);
     const [parents] = await query<{ some: boolean }>(`SELECT EXISTS (SELECT FROM ${relation.parent}) AS some`);
     const keys = (await query<{ key: OrphanKey }>(findStatement(relation, before, most))).map(({ key }) => key);

@@ -64,10 +64,7 @@ export async function quietly(session: Session, oid: number, act: QuietAct): Pro
 }
 
 async function read(session: Session, oid: number, { kinds, measures, doneAt }: QuietAct): Promise<State> {
-  const [about] = await session.ask<{ version: number }>(
-    `SELECT current_setting('server_version_num')::int AS version`,
-  );
-  const version = about?.version ?? 0;
+  const version = await session.version();
   const numbers = Object.entries(measures).map(([name, sql]) => `'${name}', ${sql}`);
   const [state] = await session.ask<State>(
     `SELECT format('%I.%I', n.nspname, c.relname) AS name, o.rolname::text AS owner, o.rolsuper AS "ownerIsSuperuser",

@@ -70,7 +70,7 @@ export async function restore(
     return {
       name,
       rows,
-      putBack: `INSERT INTO ${manifest.table.name} (${own}) OVERRIDING SYSTEM VALUE SELECT ${own} FROM ${name} ON CONFLICT DO NOTHING;`,
+      putBack: `INSERT INTO ${manifest.belongsTo ?? manifest.table.name} (${own}) OVERRIDING SYSTEM VALUE SELECT ${own} FROM ${name} ON CONFLICT DO NOTHING;`,
     };
   } catch (error) {
     throw translated(error, doing);

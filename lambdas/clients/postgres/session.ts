@@ -56,6 +56,16 @@ const batchLimits = { lock_timeout: '1s', statement_timeout: '10s', idle_in_tran
 
 export type Query = <R extends QueryResultRow>(text: string, values?: unknown[]) => Promise<R[]>;
 
+/** What sessions beside each other have in common. */
+interface Shared {
+  control: Backend;
+  governor: Governor;
+  pids: number[];
+  options: SessionOptions;
+  version?: Promise<number>;
+  connect(): Promise<Backend>;
+}
+
 /** Of connections that only look: what writes has to pass the governor. */
 const onlyReading = { default_transaction_read_only: 'on', statement_timeout: '60s' };
 
@@ -77,19 +87,21 @@ export class Session {
   readonly #control: Client;
   readonly #options: SessionOptions;
   readonly #governor: Governor;
+  readonly #shared: Shared;
   readonly #pid: number;
   #notices: Notice[] = [];
   /** Our own backends. */
   readonly pids: readonly number[];
 
-  private constructor(main: Backend, control: Backend, governor: Governor, pids: number[], options: SessionOptions) {
+  private constructor(main: Backend, shared: Shared) {
     this.#main = main.client;
     this.#pid = main.pid;
-    this.#control = control.client;
-    this.#governor = governor;
-    this.#options = options;
-    this.pids = pids;
-    pids.push(main.pid, control.pid);
+    this.#shared = shared;
+    this.#control = shared.control.client;
+    this.#governor = shared.governor;
+    this.#options = shared.options;
+    this.pids = shared.pids;
+    shared.pids.push(main.pid);
     this.#main.on('notice', ({ code, message }) =>
       this.#notices.push({ code: code ?? '00000', message: message ?? '' }),
     );
@@ -104,18 +116,29 @@ export class Session {
     const opening = await Promise.allSettled([open(), open('control', onlyReading)]);
     const [main, control] = opening;
     if (main.status === 'fulfilled' && control.status === 'fulfilled' && main.value.pid !== control.value.pid) {
-      const ourPids: number[] = [];
-      const governor = new Governor({
-        ...options,
-        connect: () => open('governor', onlyReading),
-        ourPids,
-        cores: connection.cores,
-      });
-      return new Session(main.value, control.value, governor, ourPids, options);
+      const pids = [control.value.pid];
+      const connect = () => open('governor', onlyReading);
+      const governor = new Governor({ ...options, connect, ourPids: pids, cores: connection.cores });
+      return new Session(main.value, { control: control.value, governor, pids, options, connect: () => open() });
     }
     for (const one of opening) if (one.status === 'fulfilled') await one.value.client.end();
     const failed = opening.find((one) => one.status === 'rejected');
     throw translated(failed?.reason ?? pooled('two connections share one backend'), doing);
+  }
+
+  /** Another backend beside this one, under the same eyes, for a quiet statement on another table. */
+  async beside(): Promise<Session> {
+    try {
+      return new Session(await this.#shared.connect(), this.#shared);
+    } catch (error) {
+      throw translated(error, 'Connecting a second time');
+    }
+  }
+
+  /** server_version_num: 180004 is 18.4. */
+  version(): Promise<number> {
+    const read = () => this.ask<{ version: number }>(`SELECT current_setting('server_version_num')::int AS version`);
+    return (this.#shared.version ??= read().then(([row]) => row?.version ?? 0));
   }
 
   /** A short reading statement on the second connection: it answers while the first is at work. */
@@ -241,7 +264,12 @@ export class Session {
 
   async close(): Promise<void> {
     await this.#governor.close();
-    await Promise.allSettled([this.#main.end(), this.#control.end()]);
+    await Promise.allSettled([this.closeBeside(), this.#control.end()]);
+  }
+
+  /** Of a session beside another, which keeps what they share. */
+  async closeBeside(): Promise<void> {
+    await this.#main.end();
   }
 
   #millisLeft(doing: string): number {

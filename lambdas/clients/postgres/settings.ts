@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import * as z from 'zod';
 import { StepError } from '../../framework/errors.ts';
+import { isLoopback, parsed } from '../secret.ts';
 
 /** How to reach a database. `systemIdentifier` is the one by which the configuration knows the server. */
 export interface Connection {
@@ -9,6 +10,8 @@ export interface Connection {
   database: string;
   user: string;
   password: string;
+  /** Its password is a token of IAM, which is yet to be made. */
+  iam?: true;
   ssl: ConnectionOptions | false;
   systemIdentifier?: string;
   /** Processors of the server, which it does not tell. */
@@ -23,6 +26,8 @@ const Databases = z.record(
     secret: z.string().min(1),
     systemIdentifier: z.string().regex(/^\d+$/).optional(),
     cores: z.int().positive().default(usualCores),
+    /** The role that logs in by IAM: the one that the function's rights name. */
+    iamUser: z.string().min(1).optional(),
   }),
 );
 
@@ -32,7 +37,8 @@ const Secret = z.object({
   port: z.coerce.number().int().positive().default(5432),
   dbname: z.string().min(1),
   username: z.string().min(1),
-  password: z.string(),
+  /** None where the login is by IAM. */
+  password: z.string().optional(),
   /** Certificates to trust, PEM: needed where Node.js does not know the server's authority, as it does not know Amazon's. */
   ca: z.string().optional(),
   sslmode: z.string().optional(),
@@ -41,7 +47,7 @@ const Secret = z.object({
 type Environment = Record<string, string | undefined>;
 
 /**
- * Where `target` is: from DATABASES (JSON, `{"<target>": {"secret": "<arn>", "systemIdentifier": "…"}}`) and its secret,
+ * Where `target` is: from DATABASES (JSON, `{"<target>": {"secret": "<arn>", "systemIdentifier": "…", "iamUser": "…"}}`) and its secret,
  * or from DATABASE_URL when a step is run by hand.
  * @throws StepError `InvalidInput`, naming what is missing or does not fit, never a secret's content.
  */
@@ -58,13 +64,24 @@ export async function findConnection(
       throw invalid(`There is no database "${target}" in DATABASES; there is ${names}.`);
     }
     const secret = parsed(Secret, await readSecret(known.secret), `The secret of the database "${target}"`);
+    const { iamUser } = known;
+    if (iamUser !== undefined && iamUser !== secret.username) {
+      throw invalid(
+        `The secret of the database "${target}" names the role ${secret.username}, the configuration lets ${iamUser} log in by IAM: make them one.`,
+      );
+    }
+    if (iamUser === undefined && secret.password === undefined) {
+      throw invalid(`The secret of the database "${target}" does not fit: password: it is missing.`);
+    }
     return {
       host: secret.host,
       port: secret.port,
       database: secret.dbname,
       user: secret.username,
-      password: secret.password,
-      ssl: tlsFor(secret.host, secret.sslmode, secret.ca),
+      password: (iamUser === undefined && secret.password) || '',
+      ...(iamUser !== undefined && { iam: true }),
+      // RDS takes a token over TLS alone.
+      ssl: tlsFor(secret.host, secret.sslmode ?? (iamUser === undefined ? undefined : 'verify-full'), secret.ca),
       cores: known.cores,
       ...(known.systemIdentifier && { systemIdentifier: known.systemIdentifier }),
     };
@@ -90,8 +107,6 @@ function fromUrl(text: string): Connection {
   };
 }
 
-const isLoopback = (host: string) => host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
-
 /**
  * TLS with a verified certificate, except on loopback, where nobody stands between.
  * @throws StepError `InvalidInput` for a mode that would send the password to a server nobody verified.
@@ -102,19 +117,6 @@ export function tlsFor(host: string, mode?: string, ca?: string): ConnectionOpti
     throw invalid(`sslmode ${mode} for ${host} is refused: away from loopback only verify-full, which is the default.`);
   }
   return { rejectUnauthorized: true, servername: host, ...(ca && { ca }) };
-}
-
-function parsed<T extends z.ZodType>(schema: T, text: string, what: string): z.output<T> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw invalid(`${what} is no JSON.`);
-  }
-  const result = schema.safeParse(json);
-  if (result.success) return result.data;
-  const fields = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-  throw invalid(`${what} does not fit: ${fields.join('; ')}.`);
 }
 
 const invalid = (message: string) => new StepError('InvalidInput', message);

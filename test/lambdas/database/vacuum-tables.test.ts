@@ -21,7 +21,7 @@ describe.each(versions)('on PostgreSQL %i', (version) => {
 
   /** On the small template: a hundred dead rows are many here. */
   const vacuumTables = (settings: object = {}, options = {}) =>
-    runOn(database, handler, { minDeadTuples: 100, ...settings }, options);
+    runOn(database, handler, { minDeadTuples: 100, atOnce: 1, ...settings }, options);
 
   describe('D5: what it does to a real database', () => {
     it('D5: vacuums what is worn, worst first, and nothing else; the next call finds nothing', async () => {
@@ -39,6 +39,24 @@ describe.each(versions)('on PostgreSQL %i', (version) => {
         expect(after?.['deadTuples']).toBe(0);
       }
       expect((await vacuumTables()).result).toMatchObject({ done: 0, left: 0, failed: 0 });
+    });
+
+    it('D5: two tables at once, each by a backend of its own', async () => {
+      const tables = ['public.task_executions', 'public.schedules', 'public.users', 'public.tasks'];
+      for (const table of tables) await wear(table, 'id = id', 2);
+      const seen: number[] = [];
+      const watching = setInterval(async () => {
+        const rows = await database.query<{ count: number }>(
+          `SELECT count(*)::int AS count FROM pg_stat_activity
+           WHERE datname = current_database() AND query LIKE 'VACUUM%' AND state = 'active'`,
+        );
+        seen.push(rows[0]!.count);
+      }, 5);
+      const { result, items } = await vacuumTables({ atOnce: 2, costDelay: 20 });
+      clearInterval(watching);
+      expect(result).toMatchObject({ done: 4, failed: 0, left: 0 });
+      expect(items.map(({ item }) => item).sort()).toEqual(tables.toSorted());
+      expect(Math.max(...seen)).toBe(2);
     });
 
     it('D5: what it says was gained is what PostgreSQL says, at once', async () => {

@@ -40,12 +40,14 @@ function call(
     callMinutes = 15,
     runMinutes = 120,
     dryRun = false,
+    atOnce = 1,
     frozen,
   }: {
     act?: (work: Work) => Promise<Change>;
     callMinutes?: number;
     runMinutes?: number;
     dryRun?: boolean;
+    atOnce?: number;
     frozen?: () => string | null | undefined;
   } = {},
 ) {
@@ -61,11 +63,12 @@ function call(
     minutes: 2,
     now: () => new Date(clock),
   });
-  return each(work, async (w) => {
+  const acts = async (w: Work) => {
     acted.push(w.item);
     clock += (w.minutes ?? 2) * minute;
     return act ? act(w) : { before: { rows: 10 }, after: { rows: 1 } };
-  });
+  };
+  return each(work, acts, { atOnce });
 }
 const work = (...names: string[]): Work[] =>
   names.map((item) => ({ item, does: `vacuum ${item}`, before: { rows: 10 } }));
@@ -166,6 +169,40 @@ describe('each', () => {
     expect(outcomes()).toEqual({ a: 'done', b: 'left', c: 'done' });
     expect(items.get('b')?.reason).toBe('cancelled, pid 7 had waited for it');
     expect(await call(work('a', 'b', 'c'), { act })).toMatchObject({ done: 1, left: 0, failed: 0 });
+  });
+
+  describe('two at once', () => {
+    /** Acts that end in the order of their durations, in ticks; answers how many were at work together at most. */
+    const acting = (durations: Record<string, number>, fails?: string) => {
+      let now = 0;
+      const state = { most: 0 };
+      const act = async ({ item }: Work) => {
+        state.most = Math.max(state.most, (now += 1));
+        for (let i = 0; i < (durations[item] ?? 1); i += 1) await new Promise(setImmediate);
+        now -= 1;
+        if (item === fails) throw new StepError('Retryable', 'connection lost');
+        return { before: { rows: 10 }, after: { rows: 1 } };
+      };
+      return { act, state };
+    };
+
+    it('are at work, never three, each item once, the worst first', async () => {
+      const { act, state } = acting({ a: 9, b: 1, c: 2, d: 1 });
+      expect(await call(work('a', 'b', 'c', 'd'), { act, atOnce: 2 })).toMatchObject({
+        done: 4,
+        numbers: { rows: 36 },
+      });
+      expect(state.most).toBe(2);
+      expect(acted).toEqual(['a', 'b', 'c', 'd']);
+      expect([...items.keys()]).toEqual(['b', 'c', 'd', 'a']);
+    });
+
+    it('the other one is ended and recorded when one ends the call, and nothing new begins', async () => {
+      const { act } = acting({ a: 9, b: 1 }, 'b');
+      const called = call(work('a', 'b', 'c'), { act, atOnce: 2 });
+      await expect(called).rejects.toMatchObject({ message: 'connection lost' });
+      expect(outcomes()).toEqual({ a: 'done' });
+    });
   });
 
   it('where the record cannot be written, the call fails: an item that was done is not called failed', async () => {

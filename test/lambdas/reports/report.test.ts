@@ -181,6 +181,13 @@ describe('what was done', () => {
     );
   });
 
+  it('D20: says how often, how long and why a step was braked', () => {
+    expect(step('database/vacuum-tables').brakes).toBe(
+      'Braked 3 times, 4 min 24 s in all, for standby lag (standby is 139 MB, 1.4 s behind: went slow, paused); who waits for us (pid 4711 (novacron-migrate, novacron): cancelled ours).',
+    );
+    expect(step('database/update-statistics').brakes).toBeUndefined();
+  });
+
   it('tells a step’s sums as a fall, and leaves out sums that mean nothing', () => {
     expect(step('database/vacuum-tables').numbers).toContainEqual({ label: 'dead tuples', value: '96,788,664 fewer' });
     expect(step('database/rebuild-indexes').numbers.map(({ label }) => label)).toEqual(['took', 'index size']);

@@ -1,4 +1,4 @@
-import type { ItemItem, RunRecord, StepItem } from '../../../lambdas/framework/record-items.ts';
+import type { BrakeItem, ItemItem, RunRecord, StepItem } from '../../../lambdas/framework/record-items.ts';
 import type { Run } from '../../../lambdas/framework/run.ts';
 
 const day = '2026-11-29';
@@ -285,12 +285,22 @@ const steps: StepItem[] = [
   step('health/aggregate-metrics', '03:23:45', '03:24:20', { numbers: { metrics: 1_184 } }),
 ];
 
+const brake = (at: string, signal: string, action: BrakeItem['action'], value: string, seconds = 0): BrakeItem => ({
+  ...{ step: 'database/vacuum-tables', target: 'main', at: `${day}T${at}.000Z` },
+  ...{ signal, action, value, seconds },
+});
+
 /** The weekly window of production: most of it done, one table failed, two left over. */
 export const failedRecord: RunRecord = {
   run,
   steps,
   items,
-  brakes: [],
+  brakes: [
+    brake('02:12:40', 'standby lag', 'slow', 'standby is 41 MB, 0.6 s behind'),
+    brake('02:13:02', 'standby lag', 'pause', 'standby is 139 MB, 1.4 s behind', 22),
+    brake('02:17:04', 'standby lag', 'clear', 'standby is 0 MB behind', 242),
+    brake('02:31:20', 'who waits for us', 'cancel', 'pid 4711 (novacron-migrate, novacron)', 1.4),
+  ],
   ledger: [
     {
       kind: 'alarm-mute',

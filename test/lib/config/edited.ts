@@ -7,7 +7,13 @@ import { loadConfiguration } from '../../../lib/config/load.ts';
 import { ConfigurationError, type Mistake } from '../../../lib/config/mistake.ts';
 import type { Environment } from '../../../lib/config/schema.ts';
 
-export const operations = ['database_care', 'database_optimization', 'index_rebuild', 'cache_cleanup', 'metric_aggregation'];
+export const operations = [
+  'database_care',
+  'database_optimization',
+  'index_rebuild',
+  'cache_cleanup',
+  'metric_aggregation',
+];
 export const stepSettings = {
   'database/vacuum-tables': z.strictObject({
     minDeadTuples: z.int().positive().default(10_000),

@@ -79,14 +79,14 @@ describe('W7: a mistake is told with its file, line, field, what was found and w
     [
       'an operation twice in one window',
       'windows.yaml',
-      ['# - cache_cleanup', '- database_optimization'],
-      { field: 'maintenance_windows.production.weekly.operations[1]', allowed: 'each only once' },
+      ['# - log_rotation', '- database_optimization'],
+      { field: 'maintenance_windows.production.weekly.operations[2]', allowed: 'each only once' },
     ],
     [
       'a window without operations',
       'windows.yaml',
       [
-        '        - database_optimization\n        # - cache_cleanup\n        # - log_rotation\n        - metric_aggregation\n',
+        '        - database_optimization\n        - cache_cleanup\n        # - log_rotation\n        - metric_aggregation\n',
         '',
       ],
       { field: 'maintenance_windows.production.weekly.operations', found: 'nothing', allowed: 'a list of at least 1' },
@@ -117,7 +117,17 @@ describe('W7: a mistake is told with its file, line, field, what was found and w
       'an unknown key inside a list',
       'production.yaml',
       ['- name: novacron\n', '- name: novacron\n      secretArm: x\n'],
-      { field: 'targets.databases[0].secretArm', allowed: 'name, secretArn, systemIdentifier', nearest: 'secretArn' },
+      {
+        field: 'targets.databases[0].secretArm',
+        allowed: 'name, secretArn, systemIdentifier, cores, iam',
+        nearest: 'secretArn',
+      },
+    ],
+    [
+      'a resource id that is a name',
+      'production.yaml',
+      ['- name: novacron\n', '- name: novacron\n      iam: { resourceId: novacron, user: novacron_maintenance }\n'],
+      { field: 'targets.databases[0].iam.resourceId', allowed: expect.stringContaining('db-ABCDEF') },
     ],
     [
       'an account as a number',

@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { translated } from '../../../../lambdas/clients/postgres/errors.ts';
 import { applicationName } from '../../../../lambdas/clients/postgres/connection.ts';
+import { signedIn } from '../../../../lambdas/clients/postgres/sign-in.ts';
 import { findConnection, tlsFor } from '../../../../lambdas/clients/postgres/settings.ts';
 
 const secret = {
@@ -30,6 +31,55 @@ describe('where a database is', () => {
       ssl: { rejectUnauthorized: true, servername: 'db.internal' },
       systemIdentifier: '7300000000000000001',
       cores: 16,
+    });
+  });
+
+  describe('with a login by IAM', () => {
+    const byIam = JSON.stringify({ main: { secret: arn, iamUser: 'maintenance' } });
+    const { password: _, ...without } = secret;
+
+    it('needs no password in the secret, and TLS on every way', async () => {
+      expect(await find('main', { DATABASES: byIam }, { ...without, host: 'localhost' })).toEqual({
+        host: 'localhost',
+        port: 5432,
+        database: 'novacron',
+        user: 'maintenance',
+        password: '',
+        iam: true,
+        ssl: { rejectUnauthorized: true, servername: 'localhost' },
+      });
+    });
+
+    it('makes a token of this host, port and role for a password', async () => {
+      for (const [name, value] of Object.entries({
+        AWS_REGION: 'eu-central-1',
+        AWS_ACCESS_KEY_ID: 'AKIA',
+        AWS_SECRET_ACCESS_KEY: 'x',
+      }))
+        vi.stubEnv(name, value);
+      const { password } = await signedIn(await find('main', { DATABASES: byIam }, without));
+      vi.unstubAllEnvs();
+      expect(password).toMatch(
+        /^db\.internal:5432\/\?Action=connect&.*DBUser=maintenance.*X-Amz-Expires=900.*X-Amz-Signature=[0-9a-f]{64}/,
+      );
+    });
+
+    it('leaves a password that is one alone', async () => {
+      const connection = await find('main', { DATABASES });
+      expect(await signedIn(connection)).toEqual(connection);
+    });
+
+    it('is refused for another role than the function may log in as', async () => {
+      await expect(
+        find('main', { DATABASES: JSON.stringify({ main: { secret: arn, iamUser: 'other' } }) }),
+      ).rejects.toMatchObject({
+        name: 'InvalidInput',
+        message: expect.stringContaining('names the role maintenance, the configuration lets other log in by IAM'),
+      });
+    });
+
+    it('without it a secret without a password does not fit', async () => {
+      await expect(find('main', { DATABASES }, without)).rejects.toThrow(/password: it is missing/);
     });
   });
 
