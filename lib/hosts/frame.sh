@@ -48,9 +48,11 @@ if [[ ${1-} != inside ]]; then
     "${limits[@]}" "${handed[@]}" /bin/bash "$0" inside
 fi
 
-# One at a time of each document, whatever the jobs are called.
-exec 9>"$state/$document.lock"
-flock --nonblock 9 || give_up busy "Another $document is at work."
+# One at a time of a document, whatever the jobs are called.
+if [[ $alone == yes ]]; then
+  exec 9>"$state/$document.lock"
+  flock --nonblock 9 || give_up busy "Another $document is at work."
+fi
 
 # Answers, and remembers the answer where the same job is not to be done twice.
 finish() {

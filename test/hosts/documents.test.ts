@@ -147,7 +147,7 @@ describe('every document', () => {
 
   it('that changes something does one job once: a second command of it answers what the first did, and does nothing', async () => {
     const { content } = documents.find(({ name }) => name === 'stop-job')!;
-    const script = scriptOf({ name: 'stop-job', once: true }).split('\n');
+    const script = scriptOf({ name: 'stop-job', once: true, alone: true }).split('\n');
     const Content = JSON.stringify(content, (key, value: unknown) => (key === 'runCommand' ? script : value));
     await ssm.send(new CreateDocumentCommand({ Name: 'test-once', Content, DocumentType: 'Command' }));
     const stop = () => run('once', { Job: 'run-1-once', Seconds: '60', Stop: 'run-1-victim' });
@@ -160,6 +160,17 @@ describe('every document', () => {
     // Another job is another matter.
     await run('once', { Job: 'run-2-once', Seconds: '60', Stop: 'run-1-victim' });
     expect(await state()).toBe('inactive');
+  });
+
+  it('of two jobs that are to be stopped at once both are', async () => {
+    await host.run('for n in 1 2; do systemd-run --unit=maintenance-run-1-both-$n sleep 600; done');
+    const told = await Promise.all(
+      ['1', '2'].map((n) => run('stop-job', { Job: `run-1-both-${n}-stop`, Seconds: '60', Stop: `run-1-both-${n}` })),
+    );
+    expect(told.map(({ output }) => (JSON.parse(output) as { was: string }).was)).toEqual(['active', 'active']);
+    expect((await host.run('systemctl is-active maintenance-run-1-both-1 maintenance-run-1-both-2')).stdout).toBe(
+      'inactive\ninactive',
+    );
   });
 
   it.each([
