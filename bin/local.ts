@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs, styleText } from 'node:util';
 import { cacheFolder } from '../local/bare/cache.mjs';
+import { hostsAreThere, whyNoHosts } from '../local/bare/hosts.mjs';
 import { windowNames } from '../local/environment.ts';
 import { seedPast } from '../local/novacron/past.ts';
 import { database, startSystem, type System } from '../local/system.ts';
@@ -40,7 +41,10 @@ async function main(): Promise<number> {
   let code: number;
   say(styleText('bold', 'Starting a whole production, deploying to it and running its window: about 20 s'));
   try {
-    system = await startSystem({ say, signal: interrupted.signal });
+    const without = whyNoHosts() ?? (hostsAreThere() ? undefined : 'they are not prepared, see above.');
+    if (without) say(`Without Linux hosts, and what is done on them: ${without}`);
+    const hosts = without ? [] : ['app-1', 'app-2'];
+    system = await startSystem({ hosts, say, signal: interrupted.signal });
     const past = await seedPast(system, options.window);
     say(`Made up a past for the report's trends: ${past.runs.length} runs and ${past.days.length} days before today`);
     code = await showWindow(system, options, interrupted.signal);

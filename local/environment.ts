@@ -13,6 +13,8 @@ export interface LocalSystems {
   replica: string;
   /** A dependency that answers. */
   dependency: string;
+  /** Groups of hosts, as in the configuration; where none can be booted there are none. */
+  hosts?: (typeof appHosts)[];
 }
 
 export const backupsBucket = 'novacron-backups-local';
@@ -24,6 +26,17 @@ const metrics = [
   { name: 'queue_length', ...queueLength, statistic: 'Maximum' },
   { name: 'api_errors', namespace: 'NovaCron', metricName: 'ApiErrors', statistic: 'Sum' },
 ];
+/** The hosts that run NovaCron's services, and what must be active there. */
+export const appHosts = {
+  name: 'app',
+  tag: { key: 'novacron:role', value: 'app' },
+  services: [
+    { unit: 'novacron-api', ask: 'http://127.0.0.1:8080/healthz' },
+    { unit: 'novacron-worker' },
+    { unit: 'novacron-scheduler' },
+    { unit: 'redis-server', ask: 'redis://127.0.0.1:6379' },
+  ],
+};
 /** Alarms that the window mutes while it works. */
 export const alarmNames = ['novacron-database-latency', 'novacron-replication-lag'];
 
@@ -40,7 +53,7 @@ export async function windowNames(): Promise<string[]> {
  */
 export async function writeLocalConfiguration(
   folder: string,
-  { account, region, secretArns, replica, dependency }: LocalSystems,
+  { account, region, secretArns, replica, dependency, hosts = [] }: LocalSystems,
 ): Promise<string> {
   await mkdir(folder, { recursive: true });
   await copyFile(join(checkout, 'config', 'windows.yaml'), join(folder, 'windows.yaml'));
@@ -56,6 +69,7 @@ export async function writeLocalConfiguration(
     targets: {
       databases: [{ name: 'novacron', secretArn: secretArns.database, replicas: [replica] }],
       caches: [{ name: 'novacron', secretArn: secretArns.cache }],
+      hosts,
     },
     buckets: { backups: { name: backupsBucket, prefix: 'novacron/' } },
     snapshots: { volumesByTag: snapshotTag },
@@ -71,6 +85,8 @@ export async function writeLocalConfiguration(
     metrics,
     alarms: { mute: alarmNames },
     steps: {
+      // They share their processors with all the rest of this machine.
+      'checks/hosts-are-healthy': { maxCpu: 1 },
       'database/vacuum-tables': { minDeadTuples: 1_000 },
       'cache/remove-stale-keys': {
         stale: [

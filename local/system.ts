@@ -15,6 +15,7 @@ import { checkout } from './bare/cache.mjs';
 import { namesOf } from '../lib/names.ts';
 import {
   alarmNames,
+  appHosts,
   backupsBucket,
   queueLength,
   snapshotTag,
@@ -22,6 +23,7 @@ import {
   type LocalSystems,
 } from './environment.ts';
 import { ownFolder, removeFolder } from './folder.ts';
+import { register, startHosts, type Host } from './hosts/hosts.ts';
 import { cacheSettings, maintenanceUser, seedCache } from './novacron/cache.ts';
 import { seedNovacron } from './novacron/seed.ts';
 import { startCluster, type Cluster } from './postgres/cluster.ts';
@@ -30,6 +32,8 @@ import { startCache, type CacheServer } from './redis/server.ts';
 export interface SystemOptions {
   /** Rows of NovaCron's database; the generator's default unless given. */
   rows?: number;
+  /** Linux hosts to boot, by their names; none unless given: they need root and what local/bare/hosts.mjs prepares. */
+  hosts?: string[];
   /** Factor on the waits of state machines. */
   waitScale?: number;
   /** A configuration folder instead of the one written for this machine; it gets the secret's ARN and the account. */
@@ -45,6 +49,7 @@ export interface System {
   emulator: Emulator;
   cluster: Cluster;
   cache: CacheServer;
+  hosts: Host[];
   /** Configuration folder that was deployed. */
   config: string;
   /** Everything lies below it; removed by stop. */
@@ -57,7 +62,14 @@ export interface System {
 export const database = 'novacron';
 
 /** Starts all of it. What was started is stopped again when a later part fails. */
-export async function startSystem({ rows, waitScale, configure, say, signal }: SystemOptions): Promise<System> {
+export async function startSystem({
+  rows,
+  hosts: names = [],
+  waitScale,
+  configure,
+  say,
+  signal,
+}: SystemOptions): Promise<System> {
   const folder = await ownFolder();
   const parts: (() => Promise<void>)[] = [];
   // One after the other also when asked twice: by the signal, and by whoever waits for it to be done.
@@ -77,18 +89,29 @@ export async function startSystem({ rows, waitScale, configure, say, signal }: S
     say(what);
   };
   try {
-    begin('Starting PostgreSQL, primary and standby, Valkey, and the AWS emulator');
+    begin(
+      `Starting PostgreSQL, primary and standby, Valkey, ${names.length ? `${names.length} Linux hosts, ` : ''}and the AWS emulator`,
+    );
     const passwords = { novacron: secret(), maintenance: secret(), cache: secret() };
-    const [cluster, cache, emulator] = await allOrNone([
+    const [cluster, cache, emulator, room] = await allOrNone([
       startCluster({ folder: join(folder, 'postgres'), standby: true, say }).then(stopping(parts)),
       startCache({ folder: join(folder, 'valkey'), settings: cacheSettings(passwords.cache) }).then(stopping(parts)),
       startEmulator({ folder: join(folder, 'aws'), auth: true, waitScale }).then(stopping(parts)),
+      names.length
+        ? startHosts({ folder: join(folder, 'hosts'), names }).then(stopping(parts))
+        : Promise.resolve(undefined),
     ]);
 
     begin(
       "Making NovaCron's database and cache, months after anybody last looked after them; preparing the deployment meanwhile",
     );
     const secretArns = await makeSecrets(emulator, cluster, cache, passwords);
+    const hosts = room?.hosts ?? [];
+    for (const [index, host] of hosts.entries())
+      await register(emulator.folder, host, {
+        id: `i-${(index + 1).toString(16).padStart(17, '0')}`,
+        tags: { [appHosts.tag.key]: appHosts.tag.value },
+      });
     const config = await (configure ?? ((args) => writeLocalConfiguration(...args)))([
       join(folder, 'config'),
       {
@@ -97,6 +120,7 @@ export async function startSystem({ rows, waitScale, configure, say, signal }: S
         secretArns,
         replica: `${cluster.standby?.host}:${cluster.standby?.port}`,
         dependency: `${emulator.endpoint}/_ministack/health`,
+        hosts: hosts.length ? [appHosts] : [],
       },
     ]);
     const assembly = join(folder, 'assembly');
@@ -118,6 +142,7 @@ export async function startSystem({ rows, waitScale, configure, say, signal }: S
       emulator,
       cluster,
       cache,
+      hosts,
       config,
       folder,
       stop,

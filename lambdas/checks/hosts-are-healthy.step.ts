@@ -42,7 +42,8 @@ export const handler = step({
             Interval: String(intervalSeconds),
             Services: services.map(({ unit, ask }) => (ask ? `${unit}=${ask}` : unit)).join(' '),
           },
-          seconds: intervalSeconds + 60,
+          // Each of twelve services may take ten seconds to be given up.
+          seconds: intervalSeconds + 150,
           reads: true,
           // A checklist that was blocked is asked again, and wants to know how it is by then.
           freshMinutes: 5,

@@ -19,17 +19,23 @@ interface Work {
   name: string;
   description: string;
   parameters?: Record<string, Parameter>;
-  /** The same job is done once: what a second command of it answers is what the first did. */
+  /** It changes something: the same job is done once, at a low priority. What a second command of it answers is what the first did. */
   once: boolean;
+  /** Two at once on a host would disturb each other, whatever their jobs. */
+  alone: boolean;
   /** The longest it may take, seconds; a command may ask for less. */
   seconds: number;
 }
 
+const yes = (so: boolean) => (so ? 'yes' : 'no');
 const read = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8');
 
 /** The whole script of a document: the frame, told what it frames, then the work. */
-export const scriptOf = ({ name, once }: Pick<Work, 'name' | 'once'>): string =>
-  read('frame.sh').replace('set -euo pipefail\n', `set -euo pipefail\ndocument=${name} once=${once ? 'yes' : 'no'}\n`) +
+export const scriptOf = ({ name, once, alone }: Pick<Work, 'name' | 'once' | 'alone'>): string =>
+  read('frame.sh').replace(
+    'set -euo pipefail\n',
+    `set -euo pipefail\ndocument=${name} once=${yes(once)} alone=${yes(alone)}\n`,
+  ) +
   '\n' +
   read(`${name}.sh`);
 
@@ -53,13 +59,15 @@ export const works: readonly Work[] = [
       },
     },
     once: false,
-    seconds: 180,
+    alone: true,
+    seconds: 240,
   },
   {
     name: 'stop-job',
     description: 'Ends the work of a job on a host, whole.',
     parameters: { Stop: { description: 'The job to end.', pattern: jobs } },
     once: false,
+    alone: false,
     seconds: 60,
   },
 ];

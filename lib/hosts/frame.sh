@@ -40,15 +40,19 @@ if [[ ${1-} != inside ]]; then
   if systemctl is-active --quiet "maintenance-$SSM_Job"; then give_up busy "$SSM_Job is at work."; fi
   handed=()
   while read -r name; do handed+=("--setenv=$name=${!name}"); done < <(compgen -v SSM_)
+  # Work gives way to what the host is for; what only looks must not, or a busy host would seem not to answer.
+  limits=(-p MemoryMax=512M -p OOMPolicy=stop)
+  if [[ $once == yes ]]; then limits+=(-p CPUWeight=20 -p IOWeight=20 -p Nice=10); fi
   exec systemd-run --quiet --wait --collect --pipe --unit="maintenance-$SSM_Job" \
     -p "RuntimeMaxSec=$SSM_Seconds" -p KillMode=control-group -p TimeoutStopSec=10 \
-    -p MemoryMax=512M -p CPUWeight=20 -p IOWeight=20 -p Nice=10 -p OOMPolicy=stop \
-    "${handed[@]}" /bin/bash "$0" inside
+    "${limits[@]}" "${handed[@]}" /bin/bash "$0" inside
 fi
 
-# One at a time of each document, whatever the jobs are called.
-exec 9>"$state/$document.lock"
-flock --nonblock 9 || give_up busy "Another $document is at work."
+# One at a time of a document, whatever the jobs are called.
+if [[ $alone == yes ]]; then
+  exec 9>"$state/$document.lock"
+  flock --nonblock 9 || give_up busy "Another $document is at work."
+fi
 
 # Answers, and remembers the answer where the same job is not to be done twice.
 finish() {

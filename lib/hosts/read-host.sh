@@ -19,7 +19,7 @@ list() {
   printf '[%s]' "$*"
 }
 
-# Whether a service answers, in its own protocol, within three seconds.
+# Whether a service answers, in its own protocol, within ten seconds.
 answers() {
   local url=$1 scheme=${1%%://*} rest=${1#*://}
   local address=${rest%%/*}
@@ -48,7 +48,7 @@ answers() {
 # The first that is said in answer to some bytes; nothing where nobody answers.
 asked() {
   # shellcheck disable=SC2016 # the inner shell expands them
-  timeout 3 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf %b "$3" >&3 && dd bs=4096 count=1 status=none <&3' asked "$@" \
+  timeout 10 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf %b "$3" >&3 && dd bs=4096 count=1 status=none <&3' asked "$@" \
     2>/dev/null | tr -d '\0' || true
 }
 

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,6 +27,8 @@ export interface Host {
 
 export interface Hosts {
   hosts: Host[];
+  /** Has the hosts reach a port of this machine's 127.0.0.1, such as the emulator's; answers the address and port they find it at. */
+  reach(port: number): Promise<string>;
   /** Ends them all; nothing of them stays. May be called twice. */
   stop(): Promise<void>;
 }
@@ -55,7 +58,18 @@ export async function startHosts({ folder, names, diskBytes = 512 * 2 ** 20 }: H
   try {
     const hosts = names.map((name, index) => hostIn(room, name, `10.77.0.${index + 2}`, diskBytes));
     for (const host of hosts) await host.boot();
-    return { hosts, stop: room.stop };
+    const stops = [room.stop];
+    return {
+      hosts,
+      async reach(port) {
+        const relay = await openRelay(room.pid, folder, port);
+        stops.push(relay.stop);
+        return relay.at;
+      },
+      async stop() {
+        for (const stop of stops.splice(0).reverse()) await stop();
+      },
+    };
   } catch (error) {
     await room.stop();
     throw error;
@@ -76,6 +90,7 @@ export async function register(emulatorFolder: string, host: Host, { id, tags }:
 }
 
 interface Room {
+  pid: number;
   /** Says a line to the room; answers the words of what it says then. */
   tell(line: string): Promise<string[]>;
   /** The last lines that a host printed while it started. */
@@ -103,6 +118,7 @@ async function openRoom(folder: string): Promise<Room> {
   await next();
   let turn: Promise<unknown> = Promise.resolve();
   return {
+    pid: child.pid!,
     tell(line) {
       const answer = turn.then(() => {
         child.stdin!.write(`${line}\n`);
@@ -116,6 +132,38 @@ async function openRoom(folder: string): Promise<Room> {
     },
     stop: () => end(child),
   };
+}
+
+/** Where hosts find this machine on their bridge, as room.sh says. */
+const gateway = '10.77.0.1';
+
+/** A port of this machine in the network of the room: out there a socket in a file, in there a process that listens. */
+async function openRelay(room: number, folder: string, port: number): Promise<{ at: string; stop(): Promise<void> }> {
+  const path = join(folder, `${port}.sock`);
+  const server = createServer((client) => {
+    const target = connect(port, '127.0.0.1');
+    client.pipe(target).pipe(client);
+    client.on('error', () => target.destroy());
+    target.on('error', () => client.destroy());
+  });
+  server.listen(path);
+  await once(server, 'listening');
+  const relay = spawn(
+    'nsenter',
+    [`--target=${room}`, '--net', process.execPath, join(import.meta.dirname, 'relay.ts'), path, gateway, `${port}`],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  );
+  const stop = async () => {
+    await end(relay);
+    server.close();
+  };
+  const ready = await Promise.race([
+    once(relay.stdout, 'data').then(() => true),
+    once(relay, 'exit').then(() => false),
+  ]);
+  if (ready) return { at: `${gateway}:${port}`, stop };
+  await stop();
+  throw new Error(`Hosts cannot reach port ${port}: no process could listen for them, see above.`);
 }
 
 async function end(room: ChildProcess): Promise<void> {

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { documents } from '../../lib/hosts/documents.ts';
+import { documents, scriptOf } from '../../lib/hosts/documents.ts';
 import { startEmulator, type Emulator } from '../../local/aws/emulator.ts';
 import { register, startHosts, type Host, type Hosts } from '../../local/hosts/hosts.ts';
 
@@ -143,6 +143,34 @@ describe('every document', () => {
     expect(JSON.parse(stopped.output)).toEqual({ status: 'done', was: 'active' });
     expect((await first).output).toBe('');
     expect((await host.run('pgrep -f "sleep 30"')).exitCode).toBe(1);
+  });
+
+  it('that changes something does one job once: a second command of it answers what the first did, and does nothing', async () => {
+    const { content } = documents.find(({ name }) => name === 'stop-job')!;
+    const script = scriptOf({ name: 'stop-job', once: true, alone: true }).split('\n');
+    const Content = JSON.stringify(content, (key, value: unknown) => (key === 'runCommand' ? script : value));
+    await ssm.send(new CreateDocumentCommand({ Name: 'test-once', Content, DocumentType: 'Command' }));
+    const stop = () => run('once', { Job: 'run-1-once', Seconds: '60', Stop: 'run-1-victim' });
+    const state = async () => (await host.run('systemctl is-active maintenance-run-1-victim')).stdout;
+
+    expect(JSON.parse((await stop()).output)).toEqual({ status: 'done', was: 'inactive' });
+    await host.run('systemd-run --unit=maintenance-run-1-victim sleep 600');
+    expect(JSON.parse((await stop()).output)).toEqual({ status: 'done', was: 'inactive' });
+    expect(await state()).toBe('active');
+    // Another job is another matter.
+    await run('once', { Job: 'run-2-once', Seconds: '60', Stop: 'run-1-victim' });
+    expect(await state()).toBe('inactive');
+  });
+
+  it('of two jobs that are to be stopped at once both are', async () => {
+    await host.run('for n in 1 2; do systemd-run --unit=maintenance-run-1-both-$n sleep 600; done');
+    const told = await Promise.all(
+      ['1', '2'].map((n) => run('stop-job', { Job: `run-1-both-${n}-stop`, Seconds: '60', Stop: `run-1-both-${n}` })),
+    );
+    expect(told.map(({ output }) => (JSON.parse(output) as { was: string }).was)).toEqual(['active', 'active']);
+    expect((await host.run('systemctl is-active maintenance-run-1-both-1 maintenance-run-1-both-2')).stdout).toBe(
+      'inactive\ninactive',
+    );
   });
 
   it.each([

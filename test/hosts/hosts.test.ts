@@ -1,4 +1,7 @@
 import { readdir, mkdtemp, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -40,6 +43,21 @@ it('a host whose plug is pulled comes up again with what it had written, and not
     const [, , init] = host!.enter();
     await stop();
     await expect(readdir(`/proc/${init}`)).rejects.toThrow('ENOENT');
+  }
+});
+
+it('hosts reach a port of this machine that is opened to them, and no other', async () => {
+  const { hosts, reach, stop } = await startHosts({ folder: join(folder, 'reach'), names: ['app-1'] });
+  const server = createServer((_request, response) => response.end('hello')).listen(0, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const get = async (at: string) => (await hosts[0]!.run(`curl --silent --max-time 5 http://${at}`)).stdout;
+    expect(await get(`10.77.0.1:${port}`)).toBe('');
+    expect(await get(await reach(port))).toBe('hello');
+  } finally {
+    server.close();
+    await stop();
   }
 });
 

@@ -173,3 +173,25 @@ describe('Preparing a checkout', () => {
     expect((await execa('ls', [join(clone, 'cache', 'novacron-maintenance')])).stdout).toBe('');
   });
 });
+
+describe('Linux hosts', () => {
+  /** Says why none can be booted, with nothing on the PATH but a shell. */
+  const why = async (user?: number) => {
+    await command('sh', 'exec /bin/sh "$@"');
+    const script = `const { whyNoHosts } = await import(${JSON.stringify(join(checkout, 'local', 'bare', 'hosts.mjs'))}); console.log(whyNoHosts());`;
+    const source = user === undefined ? script : `process.getuid = () => ${user}; ${script}`;
+    const { stdout } = await execa(process.execPath, ['--input-type=module', '-e', source], {
+      env: { PATH: join(clone, 'bin') },
+      extendEnv: false,
+    });
+    return stdout;
+  };
+
+  it('are not booted by anybody but root, and a sentence says so', async () => {
+    expect(await why(1000)).toBe('Linux hosts are booted by root only: run this as root, or in a container that is.');
+  });
+
+  it('are not booted where a program is missing, and a sentence names it', async () => {
+    expect(await why(0)).toContain('Linux hosts need the program unshare, which is not here');
+  });
+});
