@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { archives, type Archives } from '../clients/archives.ts';
-import { postgres, type Postgres } from '../clients/postgres.ts';
+import type { Archives } from '../clients/archives.ts';
+import type { Postgres } from '../clients/postgres.ts';
 import type { OldRowsFacts, OldRowsTable } from '../clients/postgres/old-rows.ts';
 import { ownershipGrant } from '../clients/postgres/statements.ts';
 import type { Context } from '../framework/step.ts';
@@ -24,8 +24,6 @@ export const OldRows = z.strictObject({
   /** Rows in one archive, which are archived and deleted before the next. */
   rowsPerArchive: z.int().min(1).max(1_000_000).default(200_000),
 });
-
-export const uses = { db: postgres, archives };
 
 /** D3. Why no row of the table goes; undefined where all is well. */
 export function notTaken(facts: OldRowsFacts, column: string): Finding | undefined {

@@ -176,8 +176,10 @@ export async function runOn<I extends z.ZodType, C extends { db: typeof postgres
     db,
     each,
     dryRun,
-    run: { id: 'test-run' },
+    run: { id: 'test-run', environment: 'test' },
     deadline: new Deadline(new Date(Date.now() + 60_000)),
+    signal: new AbortController().signal,
+    record: { items: async () => new Map(items.map((item) => [item.item, { step, ...item }])) },
   };
   const input = handler.spec.input.parse(settings);
   const result = await handler.spec.run(input, context as unknown as Parameters<typeof handler.spec.run>[1]);

@@ -46,7 +46,8 @@ export async function readReplicas(
         const application = applicationName(options.tag, options.step, 'replica');
         ({ client } = await connected({ ...connection, ...replica }, application, options.deadline));
         await client.query(
-          `SELECT set_config('statement_timeout', '10s', false), set_config('lock_timeout', '300ms', false)`,
+          `SELECT set_config('default_transaction_read_only', 'on', false), set_config('statement_timeout', '10s', false),
+             set_config('lock_timeout', '300ms', false)`,
         );
         return { host, reached: true, ...(await readReplica(client, at?.lsn ?? '0/0')) };
       } catch (error) {

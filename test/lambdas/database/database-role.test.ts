@@ -6,7 +6,9 @@ import type { StepName } from '../../../lambdas/registry.ts';
 import { steps } from '../../../lambdas/registry.ts';
 import { checkout } from '../../../local/bare/cache.mjs';
 import { neglectNovacron } from '../../../local/novacron/seed.ts';
-import { runOn, type TestDatabase, testDatabase } from '../../support/database.ts';
+import { opsHost } from '../../../lambdas/clients/ops-host.ts';
+import { opening, runOn, type TestDatabase, testDatabase } from '../../support/database.ts';
+import { baselinesInMemory } from '../../support/indexes.ts';
 import { objectStore, type ObjectStore } from '../../support/object-store.ts';
 import { versions } from '../../support/versions.ts';
 
@@ -31,6 +33,7 @@ let role: string;
 /** Settings with which a small, neglected database has something to do. */
 const settings: Partial<Record<StepName, object>> = {
   'database/vacuum-tables': { minDeadTuples: 100 },
+  'database/read-slow-queries': { minMeanMillis: 0 },
   'database/delete-orphans': {
     relations: [
       { child: 'public.task_executions', column: 'task_id', parent: 'public.tasks', createdAt: 'started_at' },
@@ -39,10 +42,12 @@ const settings: Partial<Record<StepName, object>> = {
   },
 };
 
-/** The role as the file makes it, without the grant that a test leaves out. */
-async function makeRole(without?: string) {
+/** The role as the file makes it, without the grants that a test leaves out. The planner is there: databases of a server share roles. */
+async function makeRole(...without: string[]) {
   role = `maintenance_${randomBytes(4).toString('hex')}`;
-  for (const statement of statements.filter((one) => one !== without))
+  for (const statement of statements.filter(
+    (one) => !without.includes(one) && !one.startsWith('CREATE ROLE novacron_planner'),
+  ))
     await database.query(statement.replaceAll('novacron_maintenance', role));
 }
 async function run(step: StepName) {
@@ -56,6 +61,9 @@ async function run(step: StepName) {
       const opened: Record<string, unknown> = {};
       for (const [name, { needs }] of Object.entries(handler.spec.uses)) {
         if (needs === 'archives') opened[name] = await store.open();
+        else if (needs === 'series') opened[name] = { periods: async () => [] };
+        else if (needs === 'baselines') opened[name] = baselinesInMemory();
+        else if (needs === 'opsHost') opened[name] = await opsHost.open(opening({ step }));
         else if (needs !== 'postgres') throw new Error(`${step} uses ${needs}: say here how a test opens it.`);
       }
       return opened;
@@ -120,8 +128,17 @@ describe.each(versions)('docs/database-role.sql on PostgreSQL %i', (version) => 
     expect(result.findings).toContainEqual(expect.objectContaining({ remedy: `GRANT pg_monitor TO ${role}` }));
   });
 
+  it('without the planner’s role slow statements are not planned, and the grant is named', async () => {
+    await makeRole('GRANT novacron_planner TO novacron_maintenance');
+    const { result } = await run('database/read-slow-queries');
+    expect(result.findings).toContainEqual(
+      expect.objectContaining({ remedy: expect.stringContaining('GRANT novacron_planner TO') }),
+    );
+  });
+
   it('without pg_read_all_data the parent of another owner is asked for, and a shared sequence’s column', async () => {
-    await makeRole('GRANT pg_read_all_data TO novacron_maintenance');
+    // The planner may read all tables, and whoever is a member of it.
+    await makeRole('GRANT pg_read_all_data TO novacron_maintenance', 'GRANT novacron_planner TO novacron_maintenance');
     await database.query('ALTER TABLE public.users OWNER TO postgres');
     await database.query(`CREATE TABLE public.imports (id bigint PRIMARY KEY DEFAULT nextval('public.tasks_id_seq'))`);
     const orphans = await run('database/delete-orphans');
@@ -140,5 +157,8 @@ it('names no grant that no test leaves out', () => {
     'GRANT novacron TO novacron_maintenance',
     'GRANT pg_monitor TO novacron_maintenance',
     'GRANT pg_read_all_data TO novacron_maintenance',
+    // Of the planner, whose rights read-slow-queries looks at before it plans.
+    'GRANT pg_read_all_data TO novacron_planner',
+    'GRANT novacron_planner TO novacron_maintenance',
   ]);
 });

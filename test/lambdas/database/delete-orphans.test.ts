@@ -45,7 +45,9 @@ async function archivedOf(table: string): Promise<string[]> {
     { oid: number },
   ];
   const manifests = await archives.manifests(archives.folder({ oid, name: table }));
-  const contents = await Promise.all(manifests.map(async ({ stored }) => text(await archives.read(stored.key))));
+  // Servers that share the bucket may have given the same oid.
+  const own = manifests.filter(({ from }) => from.database === database.name);
+  const contents = await Promise.all(own.map(async ({ stored }) => text(await archives.read(stored.key))));
   return contents.join('').split('\n').filter(Boolean).sort();
 }
 /** The same lines, asked of the database before they went. */
