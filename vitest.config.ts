@@ -22,7 +22,17 @@ export default defineConfig({
       part('local', ['test/local/**/*.test.ts']),
       part('hosts', ['test/hosts/**/*.test.ts']),
       part('end-to-end', ['test/end-to-end/**/*.test.ts'], { testTimeout: 180_000 }),
-      part('longer', [longer], { exclude: [], testTimeout: 600_000 }),
+      part('longer', [longer], { exclude: ['test/lambdas/**'], testTimeout: 600_000 }),
+      part('longer-steps', ['test/lambdas/**/*.full.test.ts'], {
+        globalSetup: ['test/support/clusters.ts'],
+        exclude: [],
+        testTimeout: 600_000,
+      }),
+      // Only what is said for each version of PostgreSQL, on those that the unit tests leave out.
+      part('other-versions', ['test/lambdas/{database,clients/postgres}/**/*.test.ts', 'test/bin/restore.test.ts'], {
+        globalSetup: ['test/support/clusters.ts'],
+        env: { POSTGRES_VERSIONS: '15,17' },
+      }),
     ],
   },
 });

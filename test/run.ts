@@ -113,7 +113,11 @@ const short: Part[] = [
   // Each file deploys a system of its own; side by side they would compete for the processors that their deadlines are made for.
   suite('end to end', 'end-to-end', '--no-file-parallelism'),
 ];
-const long: Part[] = [suite('what takes longer', 'longer', '--no-file-parallelism')];
+const long: Part[] = [
+  suite('the database on PostgreSQL 15 and 17', 'other-versions', '--testNamePattern=PostgreSQL (15|17)'),
+  suite('steps, longer', 'longer-steps'),
+  suite('what takes longer', 'longer', '--no-file-parallelism'),
+];
 
 const parts = process.argv.includes('--full') ? long : short;
 const total: Counts = { passed: 0, failed: 0 };

@@ -46,7 +46,8 @@ describe('W12: by hand', () => {
       deadline: new Date(next.opens.getTime() - 5 * 60_000).toISOString(),
     });
     expect(run.window).toBeUndefined();
-    expect(items.map(({ outcome }) => outcome)).toEqual(['done', 'done', 'done', 'done']);
+    expect(items.length).toBeGreaterThan(4);
+    expect(new Set(items.map(({ outcome }) => outcome))).toEqual(new Set(['done']));
     expect((await production.lease()).holder).toBeUndefined();
   });
 
@@ -105,7 +106,7 @@ describe('W12: by hand', () => {
     [
       'an unknown operation',
       () => ({ reason: 'a test', operations: ['database_optimisation'] }),
-      'operations: no operation is called database_optimisation; known are database_optimization',
+      'operations: no operation is called database_optimisation; known are database_care, database_optimization',
     ],
     ['no operation', () => ({ reason: 'a test', operations: [] }), 'operations: the list is empty'],
     ['an `until` in the past', () => ({ ...good, until: later(-1) }), 'has passed; it is 2'],

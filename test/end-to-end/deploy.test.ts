@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { EventBridgeClient, ListRulesCommand } from '@aws-sdk/client-eventbridge';
 import { IAMClient, ListRolesCommand } from '@aws-sdk/client-iam';
-import { LambdaClient, ListFunctionsCommand } from '@aws-sdk/client-lambda';
+import { LambdaClient, paginateListFunctions, type FunctionConfiguration } from '@aws-sdk/client-lambda';
 import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { DescribeStateMachineCommand, ListStateMachinesCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -18,7 +18,7 @@ import { clientSettings } from '../../local/system.ts';
 import { copyCheckout } from '../support/checkout.ts';
 
 const stacks = ['novacron-production-data', 'novacron-production-automation'];
-const machines = ['window', 'close-run', ...Object.keys(operations)];
+const machines = ['window', 'close-run', 'step', ...Object.keys(operations)];
 
 let folder: string;
 let emulator: Emulator;
@@ -50,7 +50,9 @@ const deployNow = (app?: string) => deploy(emulator, { app, context, output: joi
 async function deployed() {
   const settings = clientSettings(emulator);
   const ours = (name = '') => name.startsWith('novacron-');
-  const { Functions = [] } = await new LambdaClient(settings).send(new ListFunctionsCommand({}));
+  const functions: FunctionConfiguration[] = [];
+  for await (const { Functions = [] } of paginateListFunctions({ client: new LambdaClient(settings) }, {}))
+    functions.push(...Functions);
   const sfn = new SFNClient(settings);
   const { stateMachines = [] } = await sfn.send(new ListStateMachinesCommand({}));
   const definitions = await Promise.all(
@@ -60,7 +62,7 @@ async function deployed() {
   const { Roles = [] } = await new IAMClient(settings).send(new ListRolesCommand({}));
   return {
     functions: new Map(
-      Functions.filter(({ FunctionName }) => ours(FunctionName)).map((one) => [one.FunctionName!, one.CodeSha256!]),
+      functions.filter(({ FunctionName }) => ours(FunctionName)).map((one) => [one.FunctionName!, one.CodeSha256!]),
     ),
     machines: new Map(definitions.map(({ name, definition }) => [name!, definition!])),
     rules: Rules.map(({ Name }) => Name!).filter(ours),

@@ -200,9 +200,9 @@ describe('while items are at work', () => {
     expect(left.length).toBeGreaterThan(0);
     expect(done.length + left.length).toBe(tables.length);
     expect(new Set(left.map(({ reason }) => reason))).toEqual(new Set([`frozen: ${because}`]));
-    expect((await production.run(execution))!.results).toMatchObject([
-      { operation: 'database_optimization', outcome: 'deferred', steps: [{ outcome: 'deferred', reason: because }] },
-    ]);
+    const [result] = (await production.run(execution))!.results!;
+    expect(result).toMatchObject({ operation: 'database_optimization', outcome: 'deferred' });
+    expect(result!.steps[0]).toMatchObject({ step: 'database/vacuum-tables', outcome: 'deferred', reason: because });
   });
 
   it('W9: the deployed window defers an item by its slow history, and starts the same item by a fast one', async () => {

@@ -5,7 +5,7 @@ import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { seedNovacron } from '../../local/novacron/seed.ts';
 import { type Cluster, startCluster } from '../../local/postgres/cluster.ts';
-import { binariesOf, type Version, versions } from './versions.ts';
+import { binariesOf, newest, type Version, versionsOf } from './versions.ts';
 
 /** What test files are told of a cluster that all of them share. */
 export interface SharedCluster {
@@ -18,7 +18,7 @@ export interface SharedCluster {
 declare module 'vitest' {
   export interface ProvidedContext {
     /** A version that this machine does not have says what to install, to the tests that want it. */
-    clusters: Record<Version, SharedCluster | { missing: string }>;
+    clusters: Partial<Record<Version, SharedCluster | { missing: string }>>;
   }
 }
 
@@ -37,6 +37,7 @@ export async function setup(project: TestProject): Promise<void> {
   folder = await mkdtemp(path.join(tmpdir(), 'novacron-test-'));
   // As root PostgreSQL runs as somebody else, who must get through.
   await chmod(folder, 0o755);
+  const versions = [...new Set<Version>([...versionsOf(project.config.env?.['POSTGRES_VERSIONS']), newest])];
   const started = await Promise.allSettled(
     versions.map((version) => startShared(version, path.join(folder!, `${version}`))),
   );

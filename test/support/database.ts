@@ -28,6 +28,7 @@ export interface TestDatabase extends AsyncDisposable {
 /** A cluster of this version, for what is about the server and not about a database. */
 export function sharedCluster(version: Version = newest): SharedCluster {
   const cluster = inject('clusters')[version];
+  if (!cluster) throw new Error(`PostgreSQL ${version} was not started for these tests: see test/support/versions.ts.`);
   if ('missing' in cluster) throw new Error(cluster.missing);
   return cluster;
 }
