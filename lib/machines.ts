@@ -233,8 +233,7 @@ function settingsOf(step: StepName, configuration: Configuration, names: Names, 
     case 'checks/dependencies-answer':
       return { dependencies, ...own };
     case 'checks/hosts-are-healthy':
-      // Its own settings hold a default of what stands elsewhere.
-      return { ...own, groups: targets.hosts.map(({ name, services }) => ({ name, services })) };
+      return { groups: targets.hosts.map(({ name, services }) => ({ name, services })), ...own };
     case 'checks/automation-is-sound':
       return { [asDeployed]: deployed, ...own };
     case 'checks/monitoring-works':

@@ -50,7 +50,7 @@ export function loadConfiguration({ folder, environment, operations, stepSetting
   if (settings?.ok === false) mistakes.push(...settings.mistakes);
   if (mistakes.length > 0 || !schedule?.ok || !settings?.ok) throw new ConfigurationError(mistakes);
 
-  const { roster, steps, ...rest } = settings.value;
+  const { roster, steps: _, ...rest } = settings.value;
   return {
     ...rest,
     environment,
@@ -58,7 +58,8 @@ export function loadConfiguration({ folder, environment, operations, stepSetting
       parseWindow(name, entry),
     ),
     roster: roster.map(({ every, ...duty }) => ({ ...duty, ...(every !== undefined && whenever(every)) })),
-    steps: steps ?? {},
+    // As they are written: a step's defaults must not come before what stands elsewhere in the file, such as thresholds.
+    steps: (environmentFile.data as { steps?: Configuration['steps'] | null }).steps ?? {},
   };
 }
 
