@@ -51,10 +51,8 @@ describe('W13: a step that fails', () => {
     const execution = await start('a step fails');
     await expectClosed(production, execution, failed);
     const [operation] = (await production.run(execution))!.results!;
-    expect(operation).toMatchObject({
-      outcome: 'failed',
-      steps: [{ step: vacuum, target: 'novacron', outcome: 'failed' }],
-    });
+    expect(operation).toMatchObject({ outcome: 'failed' });
+    expect(operation!.steps[0]).toMatchObject({ step: vacuum, target: 'novacron', outcome: 'failed' });
     expect(operation!.steps[0]!.reason).toMatch(reason);
     expect(await production.ended(execution)).toMatchObject({ status: 'FAILED', error: 'Failed' });
   });
@@ -63,7 +61,7 @@ describe('W13: a step that fails', () => {
     await fault(production, vacuum, faulty.failingFor('orders'));
     const execution = await start('an item fails');
     await expectClosed(production, execution, failed);
-    const { items } = await production.record(execution);
+    const items = (await production.record(execution)).items.filter(({ step }) => step === vacuum);
     expect(items.map(({ item, outcome }) => `${item} ${outcome}`).sort()).toEqual([
       'a done',
       'b done',

@@ -57,11 +57,14 @@ async function makeTables() {
 const names = (record: RunRecord, outcome: string) =>
   record.items.filter((item) => item.outcome === outcome).map(({ item }) => item);
 
+/** The other steps of the operation have items of their own. */
+const vacuumOnly = { window: 'weekly', steps: ['database/vacuum-tables'], reason: 'a test' };
+
 describe('W9: a window that is too short for its work', () => {
   it('ends before its end, and well: what does not fit is left, with the reason, and nothing is cut off', async () => {
     // Two minutes are the least to begin with, five are kept for closing; the rest is for opening and the checklist.
     const until = new Date(Date.now() + 7 * 60_000 + 15_000);
-    const execution = await production.start({ window: 'weekly', reason: 'a test', until: until.toISOString() });
+    const execution = await production.start({ ...vacuumOnly, until: until.toISOString() });
     ({ status } = await production.ended(execution, 240));
     tooShort = await production.record(execution);
     report = (await fetchReport(production.emulator, execution, folder))!.text;
@@ -99,7 +102,7 @@ describe('W9: a window that is too short for its work', () => {
   });
 
   it('leaves it to the next run, which does exactly that and nothing again', async () => {
-    const execution = await production.start({ window: 'weekly', reason: 'a test' });
+    const execution = await production.start(vacuumOnly);
     expect(await production.ended(execution)).toMatchObject({ status: 'SUCCEEDED' });
     const next = await production.record(execution);
     expect(next.run.outcome).toBe('done');
