@@ -23,7 +23,7 @@ beforeAll(async () => {
   production = await startProduction({
     configure: dailyWindows(
       { weekly: { opens: fullMinute(180), minutes: 120 } },
-      { steps: { 'database/vacuum-tables': { minDeadTuples: 10, costDelay: 100 } } },
+      { steps: { 'database/vacuum-tables': { minDeadTuples: 10, costDelay: 100, atOnce: 1 } } },
     ),
   });
   await makeTables();
