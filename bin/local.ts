@@ -39,7 +39,7 @@ async function main(): Promise<number> {
   const interrupted = interruption();
   let system: System | undefined;
   let code: number;
-  say(styleText('bold', 'Starting a whole production, deploying to it and running its window: about 20 s'));
+  say(styleText('bold', 'Starting a whole production, deploying to it and running its window: about a minute'));
   try {
     const without = whyNoHosts() ?? (hostsAreThere() ? undefined : 'they are not prepared, see above.');
     if (without) say(`Without Linux hosts, and what is done on them: ${without}`);

@@ -18,18 +18,24 @@ const folder = join(cacheFolder, `hosts-${hash.digest('hex').slice(0, 12)}`);
 /** Where the programs and the root filesystem lie once they are prepared. */
 export const hostFolders = { tools: join(folder, 'tools'), root: join(folder, 'root') };
 
+/** The environment for what administrators run: their programs are not on everybody's PATH. */
+export const asAdministrator = { ...process.env, PATH: `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin` };
+
 /** Why no host can be booted here, for a person to read; undefined where one can. Asks nothing of the network. */
 export function whyNoHosts() {
   if (process.getuid?.() !== 0)
     return 'Linux hosts are booted by root only: run this as root, or in a container that is.';
-  for (const program of ['unshare', 'nsenter', 'setpriv', 'ip', 'perl', 'apt-get', 'dpkg-deb'])
-    if (spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0)
+  for (const program of ['unshare', 'nsenter', 'setpriv', 'chroot', 'ip', 'perl', 'apt-get', 'dpkg-deb'])
+    if (spawnSync('sh', ['-c', `command -v ${program}`], { env: asAdministrator }).status !== 0)
       return `Linux hosts need the program ${program}, which is not here: they are made of Debian's packages (util-linux, iproute2, perl, apt).`;
   const script =
     'mount --make-rprivate / && mount -t tmpfs tmpfs /mnt && mkdir /mnt/a /mnt/b /mnt/c /mnt/g && ' +
     'mount -t overlay -o lowerdir=/mnt/a,upperdir=/mnt/b,workdir=/mnt/c overlay /mnt/a && ' +
     'mount -t cgroup2 cgroup2 /mnt/g && ip link add probe type bridge && ip link add one type veth peer name two';
-  const { status, stderr } = spawnSync('unshare', ['--mount', '--net', 'sh', '-c', script], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync('unshare', ['--mount', '--net', 'sh', '-c', script], {
+    env: asAdministrator,
+    encoding: 'utf8',
+  });
   if (status !== 0)
     return `Linux hosts need namespaces, overlay mounts, cgroups and a bridge, which this machine refuses: ${stderr.trim()}`;
   return undefined;
@@ -49,7 +55,7 @@ export function prepareHosts(say) {
     const tools = join(fresh, 'tools');
     mkdirSync(tools);
     const run = (command, args) => {
-      const env = { ...process.env, PATH: `${join(tools, 'usr', 'bin')}:${process.env.PATH}` };
+      const env = { ...asAdministrator, PATH: `${join(tools, 'usr', 'bin')}:${asAdministrator.PATH}` };
       const { status, stdout, stderr, error } = spawnSync(command, args, {
         cwd: fresh,
         env,

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { hostsFolder } from '../aws/emulator.ts';
-import { hostFolders, hostsAreThere, whyNoHosts } from '../bare/hosts.mjs';
+import { asAdministrator, hostFolders, hostsAreThere, whyNoHosts } from '../bare/hosts.mjs';
 
 /** A Linux host on this machine, with systemd, nginx, haproxy, rsyslog, logrotate, Redis and NovaCron's services. */
 export interface Host {
@@ -105,7 +105,7 @@ async function openRoom(folder: string): Promise<Room> {
   const child = spawn(
     'unshare',
     ['--mount', '--net', '--', 'bash', join(import.meta.dirname, 'room.sh'), tools, root, files, folder],
-    { stdio: ['pipe', 'pipe', log.fd] },
+    { env: asAdministrator, stdio: ['pipe', 'pipe', log.fd] },
   );
   await log.close();
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();

@@ -126,7 +126,7 @@ describe('npm start', () => {
   });
 
   it.each([
-    ['while it is starting', 'about 20 s'],
+    ['while it is starting', 'about a minute'],
     ['while the database is being made', 'rows'],
     ['while it deploys', 'Deploying with the CDK'],
     ['while operations run', 'Run operation'],

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startHosts } from '../../local/hosts/hosts.ts';
 
@@ -28,6 +29,20 @@ it('two hosts do not disturb each other: stopping a unit of one leaves that of t
   } finally {
     await stop();
   }
+});
+
+it('a host boots for somebody on whose PATH no programs of administrators are', async () => {
+  const module = new URL('../../local/hosts/hosts.ts', import.meta.url).href;
+  const script = `
+    const { startHosts } = await import(${JSON.stringify(module)});
+    const { hosts, stop } = await startHosts({ folder: ${JSON.stringify(join(folder, 'path'))}, names: ['app-1'] });
+    console.log((await hosts[0].run('hostname')).stdout);
+    await stop();`;
+  const { stdout } = await execa(process.execPath, ['--input-type=module', '-e', script], {
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
+    extendEnv: false,
+  });
+  expect(stdout).toBe('app-1');
 });
 
 it('a host whose plug is pulled comes up again with what it had written, and nothing stays after the last', async () => {
