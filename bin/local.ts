@@ -5,7 +5,8 @@ import { cacheFolder } from '../local/bare/cache.mjs';
 import { hostsAreThere, whyNoHosts } from '../local/bare/hosts.mjs';
 import { windowNames } from '../local/environment.ts';
 import { seedPast } from '../local/novacron/past.ts';
-import { database, startSystem, type System } from '../local/system.ts';
+import { database } from '../local/environment.ts';
+import { startSystem, type System } from '../local/system.ts';
 import { fetchReport, runWindow } from '../local/window.ts';
 
 const usage = `npm start [-- options]

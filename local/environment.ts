@@ -17,6 +17,9 @@ export interface LocalSystems {
   hosts?: (typeof appHosts)[];
 }
 
+/** NovaCron's. */
+export const database = 'novacron';
+
 export const backupsBucket = 'novacron-backups-local';
 /** What volumes carry that are snapshotted before a window. */
 export const snapshotTag = { key: 'novacron:snapshot', value: 'before-maintenance' };

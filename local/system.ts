@@ -1,31 +1,20 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
-import { CloudWatchClient, PutMetricAlarmCommand, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
-import { CreateVolumeCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { EventBridgeClient, ListTargetsByRuleCommand } from '@aws-sdk/client-eventbridge';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { execa } from 'execa';
 import pg from 'pg';
 import { bootstrap, deploy, type Deployment } from './aws/cdk.ts';
-import { startEmulator, type Emulator } from './aws/emulator.ts';
+import { clientSettings, startEmulator, type Emulator } from './aws/emulator.ts';
 import { checkout } from './bare/cache.mjs';
 import { namesOf } from '../lib/names.ts';
-import {
-  alarmNames,
-  appHosts,
-  backupsBucket,
-  queueLength,
-  snapshotTag,
-  writeLocalConfiguration,
-  type LocalSystems,
-} from './environment.ts';
+import { appHosts, database, writeLocalConfiguration } from './environment.ts';
 import { ownFolder, removeFolder } from './folder.ts';
 import { register, startHosts, type Host } from './hosts/hosts.ts';
-import { cacheSettings, maintenanceUser, seedCache } from './novacron/cache.ts';
+import { makeAlarms, makeBackup, makeMetric, makeSecrets, makeVolume } from './novacron/account.ts';
+import { cacheSettings, seedCache } from './novacron/cache.ts';
 import { seedNovacron } from './novacron/seed.ts';
+import { ask } from './postgres/ask.ts';
 import { startCluster, type Cluster } from './postgres/cluster.ts';
 import { startCache, type CacheServer } from './redis/server.ts';
 
@@ -58,8 +47,6 @@ export interface System {
   deploy(config?: string): Promise<Deployment>;
   stop(): Promise<void>;
 }
-
-export const database = 'novacron';
 
 /** Starts all of it. What was started is stopped again when a later part fails. */
 export async function startSystem({
@@ -201,90 +188,13 @@ async function makeDatabase(
     say,
   }: { rows?: number; passwords: { novacron: string; maintenance: string }; say: (what: string) => void },
 ) {
-  await query(cluster.primary.url('postgres'), `create database ${pg.escapeIdentifier(database)}`);
+  await ask(cluster.primary.url('postgres'), `create database ${pg.escapeIdentifier(database)}`);
   await seedNovacron(cluster.primary.url(database), {
     now: new Date(),
     rows,
     passwords,
     onProgress: (what) => say(`  ${what}`),
   });
-}
-
-async function query(connectionString: string, statement: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString });
-  // A server that is stopped meanwhile fails the statement at work; without a listener it would end the process.
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    return (await client.query<Record<string, unknown>>(statement)).rows;
-  } finally {
-    await client.end();
-  }
-}
-
-/** The logins of the maintenance roles, as RDS writes a secret and as a cache's is written. */
-async function makeSecrets(
-  emulator: Emulator,
-  { primary }: Cluster,
-  cache: CacheServer,
-  passwords: { maintenance: string; cache: string },
-): Promise<LocalSystems['secretArns']> {
-  const client = new SecretsManagerClient(clientSettings(emulator));
-  const make = async (Name: string, login: object) =>
-    (await client.send(new CreateSecretCommand({ Name, SecretString: JSON.stringify(login) }))).ARN!;
-  return {
-    database: await make('novacron/database', {
-      ...{ host: primary.host, port: primary.port, dbname: database },
-      ...{ username: 'novacron_maintenance', password: passwords.maintenance },
-    }),
-    cache: await make('novacron/cache', {
-      ...{ host: cache.host, port: cache.port, username: maintenanceUser, password: passwords.cache },
-    }),
-  };
-}
-
-/** Last night's backup, as far as the checklist looks at it: a dump of the accounts and its checksum beside it. */
-async function makeBackup(emulator: Emulator, { primary }: Cluster): Promise<void> {
-  const rows = await query(primary.url(database), 'select * from public.users');
-  const Body = gzipSync(rows.map((row) => JSON.stringify(row)).join('\n'));
-  const checksum = createHash('sha256').update(Body);
-  const hex = checksum.copy().digest('hex');
-  const s3 = new S3Client({ ...clientSettings(emulator), forcePathStyle: true });
-  await s3.send(new CreateBucketCommand({ Bucket: backupsBucket }));
-  const Key = `novacron/${new Date().toISOString().slice(0, 10)}/users.ndjson.gz`;
-  await s3.send(new PutObjectCommand({ Bucket: backupsBucket, Key, Body, ChecksumSHA256: checksum.digest('base64') }));
-  await s3.send(
-    new PutObjectCommand({ Bucket: backupsBucket, Key: `${Key}.sha256`, Body: `${hex}  users.ndjson.gz\n` }),
-  );
-}
-
-async function makeAlarms(emulator: Emulator): Promise<void> {
-  const client = new CloudWatchClient(clientSettings(emulator));
-  for (const AlarmName of alarmNames)
-    await client.send(
-      new PutMetricAlarmCommand({
-        AlarmName,
-        Namespace: 'NovaCron',
-        MetricName: AlarmName,
-        Statistic: 'Maximum',
-        Period: 60,
-        EvaluationPeriods: 1,
-        Threshold: 1,
-        ComparisonOperator: 'GreaterThanThreshold',
-      }),
-    );
-}
-
-/** The disk of a database server, as far as the checklist snapshots it. */
-async function makeVolume(emulator: Emulator): Promise<void> {
-  const Tags = [{ Key: snapshotTag.key, Value: snapshotTag.value }];
-  await new EC2Client(clientSettings(emulator)).send(
-    new CreateVolumeCommand({
-      AvailabilityZone: `${emulator.region}a`,
-      Size: 20,
-      TagSpecifications: [{ ResourceType: 'volume', Tags }],
-    }),
-  );
 }
 
 /** Calls the watch as its rule does, which would first do so within a minute: the checklist asks for its sign of life. */
@@ -297,22 +207,3 @@ async function firstLook(emulator: Emulator): Promise<void> {
     new InvokeCommand({ FunctionName: functionName('windows/watch'), Payload: Targets[0]!.Input }),
   );
 }
-
-/** What NovaCron's queue would have reported of the last two days, once an hour. */
-async function makeMetric(emulator: Emulator): Promise<void> {
-  const client = new CloudWatchClient(clientSettings(emulator));
-  const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000;
-  const MetricData = Array.from({ length: 48 }, (_, ago) => ({
-    MetricName: queueLength.metricName,
-    Timestamp: new Date(hour - ago * 3_600_000),
-    Value: Math.round(60 + 50 * Math.sin((hour / 3_600_000 - ago) / 4)),
-  }));
-  await client.send(new PutMetricDataCommand({ Namespace: queueLength.namespace, MetricData }));
-}
-
-/** For SDK clients of this process; those of child processes read the emulator's environment. */
-export const clientSettings = ({ endpoint, region }: Pick<Emulator, 'endpoint' | 'region'>) => ({
-  endpoint,
-  region,
-  credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-});

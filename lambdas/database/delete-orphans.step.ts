@@ -48,7 +48,7 @@ export const handler = step({
   }),
   uses: { db: postgres, archives },
   minutes: 3,
-  example: { done: 2, left: 0, failed: 0, numbers: { orphans: 41_000, archived: 41_000 } },
+  example: { done: 2, left: 0, failed: 0, numbers: { orphans: 41_000 } },
   async run({ relations, rowsPerRun, rowsPerArchive, ...rules }, { db, archives, run, each }) {
     const findings: Finding[] = leftToOwnJobs((await db.survey()).server);
     const work: OrphanWork[] = [];

@@ -4,6 +4,7 @@ import type { IndexFacts } from '../clients/postgres/survey/indexes.ts';
 import type { IndexLayout } from '../clients/postgres/survey/layouts.ts';
 import type { Finding } from '../framework/result.ts';
 import { rebuiltBytes } from './index-size.ts';
+import { invalidIndex } from './trouble/indexes.ts';
 
 /** An index with what its size is judged by. */
 export type Index = IndexFacts & IndexLayout;
@@ -147,7 +148,7 @@ export function findingsOn(
   role: string,
 ) {
   return verdicts.flatMap(({ index, bloated, waste }): Finding[] => {
-    if (refusalOf(index) === 'invalid') return [unfinished(index)];
+    if (refusalOf(index) === 'invalid') return index.busy ? [] : [invalidIndex(index)];
     if (refusalOf(index) === 'not granted' && bloated.length > 0) return [notGranted(index, role)];
     if (index.bytes > rules.maxBytes && bloated.length > 0) return [tooLarge(index, waste)];
     if (index.accessMethod !== 'btree' && hasDoubled(index, baselines.get(index.name))) return [grown(index)];
@@ -163,13 +164,6 @@ function hasDoubled(index: Index, own: Baseline | undefined): boolean {
 
 const rebuildStatement = ({ name }: Index) => `REINDEX INDEX CONCURRENTLY ${name}`;
 const megabytes = (bytes: number) => `${Math.round(bytes / 1_000_000).toLocaleString('en')} MB`;
-
-const unfinished = ({ name, tableName }: Index): Finding => ({
-  severity: 'warning',
-  subject: name,
-  message: `It is invalid: somebody's CREATE INDEX CONCURRENTLY on ${tableName} failed or is not finished. No query uses it, yet writes may maintain it. It was left as it is: whoever made it must say whether it is wanted.`,
-  remedy: `DROP INDEX CONCURRENTLY ${name}; -- then create it again, if it is wanted`,
-});
 
 const notGranted = ({ name, tableName, owner }: Index, role: string): Finding => ({
   severity: 'warning',

@@ -30,5 +30,5 @@ export async function removeOrphans(
     for (const table of deleted.keys()) await db.vacuum(table, options);
   }
   const found = Math.max(orphans, keys.length);
-  return { before: { orphans: found, archived: keys.length }, after: { orphans: found - gone, archived: 0 } };
+  return { before: { orphans: found }, after: { orphans: found - gone } };
 }

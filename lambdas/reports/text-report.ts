@@ -26,6 +26,8 @@ function wrapped(text: string, indent = '', hanging = indent): string {
 }
 
 const section = (title: string) => ['', title.toUpperCase(), '-'.repeat(title.length)];
+/** As it stands, to be copied. */
+const indented = (command: string) => command.replace(/^/gm, '    ');
 const bullet = (text: string) => wrapped(text, '- ', '  ');
 
 function change({ name, before, after }: ChangeView): string {
@@ -83,7 +85,7 @@ export function textReport(report: Report): string {
   );
 
   lines.push(...section('What to do next'));
-  for (const { what, command } of report.next) lines.push(bullet(what), ...(command ? [`    ${command}`] : []));
+  for (const { what, command } of report.next) lines.push(bullet(what), ...(command ? [indented(command)] : []));
 
   lines.push(...section('Checklist'), checklistInWords(report.checks));
   for (const { name, kind, status, numbers, reasons } of report.checks) {
@@ -106,7 +108,7 @@ export function textReport(report: Report): string {
     lines.push(
       wrapped(`[${status.word}] ${subject}`, '', '  '),
       wrapped(message, '  '),
-      ...(remedy ? [`    ${remedy}`] : []),
+      ...(remedy ? [indented(remedy)] : []),
       `  (${from})`,
     );
   }

@@ -197,3 +197,10 @@ async function living(group: number): Promise<number[]> {
   );
   return states.filter((pid) => pid !== undefined);
 }
+
+/** For SDK clients of this process; those of child processes read the emulator's environment. */
+export const clientSettings = ({ endpoint, region }: Pick<Emulator, 'endpoint' | 'region'>) => ({
+  endpoint,
+  region,
+  credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+});

@@ -6,7 +6,9 @@ import { seriesOn, type Period, type Rolled, type RunSummary } from '../../lambd
 import { tableOn } from '../../lambdas/clients/table.ts';
 import type { Numbers } from '../../lambdas/framework/result.ts';
 import { namesOf } from '../../lib/names.ts';
-import { clientSettings, database, type System } from '../system.ts';
+import { clientSettings } from '../aws/emulator.ts';
+import { database } from '../environment.ts';
+import { type System } from '../system.ts';
 
 /**
  * The local system's sample past: trends need weeks, and it is minutes old. Everything here is made up and carries `sample`, so that

@@ -11,7 +11,7 @@ import { keys } from '../../lambdas/framework/keys.ts';
 import { bundling } from '../../lib/constructs/bundles.ts';
 import { checkout } from '../../local/bare/cache.mjs';
 import { startEmulator } from '../../local/aws/emulator.ts';
-import { clientSettings } from '../../local/system.ts';
+import { clientSettings } from '../../local/aws/emulator.ts';
 import { zip } from '../local/aws/support.ts';
 import { inTurns, millis } from './measure.ts';
 import type { Row } from './table.ts';

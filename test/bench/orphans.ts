@@ -11,7 +11,7 @@ import { removeOrphans } from '../../lambdas/database/remove-orphans.ts';
 import { Deadline } from '../../lambdas/framework/deadline.ts';
 import { startEmulator } from '../../local/aws/emulator.ts';
 import { type Cluster, startCluster } from '../../local/postgres/cluster.ts';
-import { clientSettings } from '../../local/system.ts';
+import { clientSettings } from '../../local/aws/emulator.ts';
 import { percentile } from './measure.ts';
 import type { Row } from './table.ts';
 

@@ -14,7 +14,7 @@ import { operations } from '../../lib/operations.ts';
 import { bootstrap, deploy, destroy } from '../../local/aws/cdk.ts';
 import { startEmulator, type Emulator } from '../../local/aws/emulator.ts';
 import { writeLocalConfiguration } from '../../local/environment.ts';
-import { clientSettings } from '../../local/system.ts';
+import { clientSettings } from '../../local/aws/emulator.ts';
 import { copyCheckout } from '../support/checkout.ts';
 
 const stacks = ['novacron-production-data', 'novacron-production-automation'];

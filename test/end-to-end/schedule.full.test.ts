@@ -61,8 +61,9 @@ describe('W1: windows that the schedule opens', () => {
     expect(steps.map(({ step }) => step)).toEqual(
       expect.arrayContaining(['checks/backup-is-fresh', 'database/vacuum-tables', 'reports/write-report']),
     );
-    expect(items.length).toBeGreaterThan(0);
-    for (const { before, after } of items) expect(after!['deadTuples']).toBeLessThan(before!['deadTuples']!);
+    const vacuumed = items.filter(({ step }) => step === 'database/vacuum-tables');
+    expect(vacuumed.length).toBeGreaterThan(0);
+    for (const { before, after } of vacuumed) expect(after!['deadTuples']).toBeLessThan(before!['deadTuples']!);
     expect((await production.lease()).holder).toBeUndefined();
   });
 

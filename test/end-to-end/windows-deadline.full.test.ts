@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunRecord } from '../../lambdas/framework/record-items.ts';
-import { database } from '../../local/system.ts';
+import { database } from '../../local/environment.ts';
 import { fetchReport } from '../../local/window.ts';
 import { dailyWindows, fullMinute } from '../support/daily-windows.ts';
 import { startProduction, type Production } from '../support/production.ts';

@@ -5,7 +5,8 @@ import { DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb';
 import { ListBucketsCommand, ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import { paginateGetParametersByPath, SSMClient } from '@aws-sdk/client-ssm';
 import pg from 'pg';
-import { clientSettings, database } from '../../local/system.ts';
+import { clientSettings } from '../../local/aws/emulator.ts';
+import { database } from '../../local/environment.ts';
 import type { Production } from './production.ts';
 
 /** Everything that a run could change, by name, each as the hash of its content. */

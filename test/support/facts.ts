@@ -1,3 +1,4 @@
+import type { DatabaseFacts } from '../../lambdas/clients/postgres/survey/databases.ts';
 import type { IndexFacts } from '../../lambdas/clients/postgres/survey/indexes.ts';
 import type { ServerFacts } from '../../lambdas/clients/postgres/survey/server.ts';
 import type { TableFacts } from '../../lambdas/clients/postgres/survey/tables.ts';
@@ -108,5 +109,16 @@ export const indexFacts = (differences: Partial<IndexFacts> = {}): IndexFacts =>
   scans: 5_000,
   scannedAt: ago(10),
   busy: false,
+  ...differences,
+});
+
+/** NovaCron's, with 60 days of statistics and far from wraparound. */
+export const databaseFacts = (differences: Partial<DatabaseFacts> = {}): DatabaseFacts => ({
+  name: 'novacron',
+  current: true,
+  xidAge: 150_000_000,
+  multixactAge: 0,
+  statisticsSince: ago(60 * 1_440),
+  transactions: 1_000_000,
   ...differences,
 });

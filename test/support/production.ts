@@ -25,7 +25,8 @@ import { readRecord } from '../../lambdas/framework/record.ts';
 import type { RunRecord } from '../../lambdas/framework/record-items.ts';
 import type { Run } from '../../lambdas/framework/run.ts';
 import { namesOf } from '../../lib/names.ts';
-import { clientSettings, startSystem, type System, type SystemOptions } from '../../local/system.ts';
+import { clientSettings } from '../../local/aws/emulator.ts';
+import { startSystem, type System, type SystemOptions } from '../../local/system.ts';
 
 export interface SentNotice {
   subject: string;

@@ -1,7 +1,8 @@
 import { StepError } from '../../framework/errors.ts';
 import type { Postponed } from '../../framework/result.ts';
 import { waitedFor } from './old-transactions.ts';
-import { concurrently, type Session } from './session.ts';
+import { concurrently } from './limits.ts';
+import type { Session } from './session.ts';
 import { survey } from './survey.ts';
 import type { Leftover } from './survey/leftovers.ts';
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StepError } from '../../framework/errors.ts';
 import type { Change, Numbers } from '../../framework/result.ts';
-import { quietLockTimeout, type Session } from './session.ts';
+import { quietLockTimeout } from './limits.ts';
+import type { Session } from './session.ts';
 import { maintenanceGrant } from './statements.ts';
 import { mayVacuum } from './survey/tables.ts';
 

@@ -3,7 +3,8 @@ import type { Postponed } from '../../framework/result.ts';
 import { analyse } from './analyse.ts';
 import { dropLeftovers } from './leftovers.ts';
 import { waitedFor } from './old-transactions.ts';
-import { concurrently, type Session } from './session.ts';
+import { concurrently } from './limits.ts';
+import type { Session } from './session.ts';
 import { ownRelations } from './survey/reading.ts';
 
 export interface ReindexOptions {

@@ -18,18 +18,19 @@ export interface IndexRules {
 const leftover = /_cc(new|old)\d*$/;
 
 /** Somebody's unfinished work: found, never dropped. */
-export function invalidIndexes({ indexes }: Pick<Survey<'indexes'>, 'indexes'>): Finding[] {
-  return indexes
+export const invalidIndexes = ({ indexes }: Pick<Survey<'indexes'>, 'indexes'>): Finding[] =>
+  indexes
     .filter(({ valid, relname, busy, partitioned }) => !valid && !busy && !partitioned && !leftover.test(relname))
-    .map(({ name, tableName, unique, ready }) => ({
-      severity: 'warning',
-      subject: name,
-      message:
-        `It is invalid: a CREATE INDEX CONCURRENTLY on ${tableName} failed and left it. No query uses it${ready ? ', yet every write keeps it up' : ''}` +
-        `${unique ? ', and the uniqueness it was to keep is not kept: there are duplicates' : ''}. "IF NOT EXISTS" skips it for ever. Risk of dropping it: none, but whoever began it should know.`,
-      remedy: `DROP INDEX CONCURRENTLY ${name}; -- then create it again, without IF NOT EXISTS${unique ? ', once the duplicates are gone' : ''}`,
-    }));
-}
+    .map(invalidIndex);
+
+export const invalidIndex = ({ name, tableName, unique, ready }: IndexFacts): Finding => ({
+  severity: 'warning',
+  subject: name,
+  message:
+    `It is invalid: a CREATE INDEX CONCURRENTLY on ${tableName} failed and left it. No query uses it${ready ? ', yet every write keeps it up' : ''}` +
+    `${unique ? ', and the uniqueness it was to keep is not kept: there are duplicates' : ''}. "IF NOT EXISTS" skips it for ever. Risk of dropping it: none, but whoever began it should know.`,
+  remedy: `DROP INDEX CONCURRENTLY ${name}; -- then create it again, without IF NOT EXISTS${unique ? ', once the duplicates are gone' : ''}`,
+});
 
 type UnusedFacts = Pick<
   Survey<'indexes' | 'tables' | 'constraints' | 'databases' | 'replication'>,

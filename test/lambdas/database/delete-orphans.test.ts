@@ -1,85 +1,29 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { handler } from '../../../lambdas/database/delete-orphans.step.ts';
-import { openPostgres, runOn, type RunOptions, type TestDatabase, testDatabase } from '../../support/database.ts';
-import { objectStore, type ObjectStore } from '../../support/object-store.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { versions } from '../../support/versions.ts';
-
-let store: ObjectStore;
-beforeAll(async () => {
-  store = await objectStore();
-});
-afterAll(() => store[Symbol.asyncDispose]());
-
-let database: TestDatabase;
-afterEach(() => database[Symbol.asyncDispose]());
-
-/** As the application does. */
-async function asApplication(...statements: string[]) {
-  await database.query('SET ROLE novacron');
-  for (const statement of statements) await database.query(statement);
-  await database.query('RESET ROLE');
-}
-
-const relation = { child: 'public.runs', column: 'task_id', parent: 'public.tasks' };
-const removeOrphans = async (settings: object = { relations: [relation] }, options: RunOptions = {}) =>
-  runOn(database, handler, settings, { uses: async () => ({ archives: await store.open() }), ...options });
-
-const idsOf = async (table: string) =>
-  (await database.query<{ id: number }>(`SELECT id::int AS id FROM ${table} ORDER BY id`)).map(({ id }) => id);
-/** Of the rows of a table that are left: equal before and after for what must not change. */
-const hashOf = async (table: string, where = 'true') =>
-  (
-    await database.query(
-      `SELECT count(*)::int AS rows, sum(hashtextextended(t::text, 0)::numeric)::text AS hash FROM ${table} AS t WHERE ${where}`,
-    )
-  )[0];
-/** Every line that is archived of a table. */
-async function archivedOf(table: string): Promise<string[]> {
-  const archives = await store.open();
-  const [{ oid }] = (await database.query<{ oid: number }>('SELECT $1::regclass::oid::int AS oid', [table])) as [
-    { oid: number },
-  ];
-  const manifests = await archives.manifests(archives.folder({ oid, name: table }));
-  // Servers that share the bucket may have given the same oid.
-  const own = manifests.filter(({ from }) => from.database === database.name);
-  const contents = await Promise.all(own.map(async ({ stored }) => text(await archives.read(stored.key))));
-  return contents.join('').split('\n').filter(Boolean).sort();
-}
-/** The same lines, asked of the database before they went. */
-const linesOf = async (where: string) =>
-  (
-    await database.query<{ line: string }>(
-      `SELECT concat_ws(E'\\t', id, task_id, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"+00"'), output) AS line FROM runs WHERE ${where}`,
-    )
-  )
-    .map(({ line }) => line)
-    .sort();
-
-/** 1,000 tasks of which every fifth is gone; two runs of each, two days old. */
-const tables = [
-  'CREATE TABLE tasks (id bigint PRIMARY KEY, name text)',
-  `INSERT INTO tasks SELECT i, 'task ' || i FROM generate_series(1, 1000) AS i WHERE i % 10 > 0`,
-  `CREATE TABLE runs (id bigint PRIMARY KEY, task_id bigint, created_at timestamptz NOT NULL DEFAULT date_trunc('second', now()) - interval '2 days', output text)`,
-  `INSERT INTO runs SELECT i, (i - 1) / 2 + 1, date_trunc('second', now()) - interval '2 days', 'output ' || i FROM generate_series(1, 2000) AS i`,
-];
-const gone = 'task_id % 10 = 0';
+import {
+  archivedOf,
+  asApplication,
+  database,
+  gone,
+  hashOf,
+  idsOf,
+  linesOf,
+  makeDatabase,
+  makeNovaCron,
+  relation,
+  removeOrphans,
+  store,
+} from './orphaned-runs.ts';
 
 describe.each(versions)('D7 on PostgreSQL %i', (version) => {
   beforeEach(async () => {
-    database = await testDatabase({ empty: true, version });
-    await database.query('GRANT CREATE ON SCHEMA public TO novacron');
-    await asApplication(...tables);
+    await makeDatabase(version);
   });
 
   it('D7: what it removes is what is archived, to the row; the rest is as it was; the second run has nothing to do', async () => {
     const [orphans, rest] = [await linesOf(gone), await hashOf('runs', `NOT ${gone}`)];
     const { result, items } = await removeOrphans({ relations: [relation], rowsPerArchive: 70 });
-    expect(result).toMatchObject({ done: 1, left: 0, failed: 0, numbers: { orphans: 200, archived: 200 } });
+    expect(result).toMatchObject({ done: 1, left: 0, failed: 0, numbers: { orphans: 200 } });
     expect(items).toMatchObject([{ item: 'public.runs.task_id', before: { orphans: 200 }, after: { orphans: 0 } }]);
     expect(await archivedOf('public.runs')).toEqual(orphans);
     expect(await hashOf('runs')).toEqual(rest);
@@ -158,9 +102,7 @@ describe.each(versions)('D7 on PostgreSQL %i', (version) => {
 
 describe('D7: what is left alone, and why', () => {
   beforeEach(async () => {
-    database = await testDatabase({ empty: true });
-    await database.query('GRANT CREATE ON SCHEMA public TO novacron');
-    await asApplication(...tables);
+    await makeDatabase();
   });
   const before = () => hashOf('runs');
 
@@ -258,7 +200,7 @@ describe('D7: what is left alone, and why', () => {
   it('D7: more than a fifth goes once a person has confirmed it', async () => {
     await asApplication('DELETE FROM tasks WHERE id % 2 = 0');
     const { result } = await removeOrphans({ relations: [{ ...relation, confirm: true }] });
-    expect(result).toMatchObject({ done: 1, numbers: { orphans: 1_000, archived: 1_000 } });
+    expect(result).toMatchObject({ done: 1, numbers: { orphans: 1_000 } });
   });
 
   it('D7: without the right to delete it names the grant', async () => {
@@ -294,7 +236,7 @@ describe('D7: what is left alone, and why', () => {
 });
 
 it('D7: with nothing configured it looks where NovaCron has orphans: executions of no task, entries of no user older than 30 days', async () => {
-  database = await testDatabase();
+  await makeNovaCron();
   await asApplication(
     'DELETE FROM tasks WHERE id % 25 = 0',
     `DELETE FROM users WHERE get_byte(decode(left(id::text, 2), 'hex'), 0) < 5`,
@@ -310,114 +252,3 @@ it('D7: with nothing configured it looks where NovaCron has orphans: executions 
   expect(left).toEqual({ executions: 0, entries: 0 });
   expect((await removeOrphans({})).order).toEqual([]);
 });
-
-describe('D7: what others do meanwhile, and what goes wrong', () => {
-  beforeEach(async () => {
-    database = await testDatabase({ empty: true });
-    await database.query('GRANT CREATE ON SCHEMA public TO novacron');
-    await asApplication(...tables);
-  });
-
-  it('D7: a row that was changed since, one whose parent came back, and one that somebody has locked stay, and are counted', async () => {
-    const db = await openPostgres(database.urls.maintenance);
-    const facts = await db.relationFacts({ ...relation, parentColumn: 'id', createdAt: 'created_at' });
-    const archives = await store.open();
-    const options = { minAgeDays: 1, most: 1_000, allowed: 1_000, part: 1_000 };
-    const { keys, before } = await db.copyOrphans(facts.relation!, options, (lines, part) =>
-      archives.store(`test/${part}`, lines),
-    );
-    expect(keys).toHaveLength(200);
-
-    await asApplication(`UPDATE runs SET output = 'seen' WHERE id = 19`, `INSERT INTO tasks VALUES (20, 'restored')`);
-    const busy = await database.connect(database.urls.novacron);
-    await busy.query('BEGIN');
-    await busy.query('SELECT FROM runs WHERE id = 60 FOR UPDATE');
-    const deleted = await db.deleteOrphans(facts.relation!, before, keys);
-    await busy.query('ROLLBACK');
-    expect([...deleted.values()]).toEqual([196]);
-    expect(await database.query(`SELECT id::int AS id FROM runs WHERE ${gone} ORDER BY id`)).toEqual(
-      [19, 39, 40, 60].map((id) => ({ id })),
-    );
-  });
-
-  it('D7: when S3 refuses nothing is deleted', async () => {
-    const rows = await hashOf('runs');
-    let refused = 0;
-    store.disturb(({ method }) => {
-      if (method !== 'PUT') return undefined;
-      refused += 1;
-      return { refuse: { code: 'AccessDenied', status: 403 } };
-    });
-    const { items } = await removeOrphans();
-    expect(refused).toBeGreaterThan(0);
-    expect(items).toMatchObject([{ outcome: 'failed', reason: expect.stringContaining('AccessDenied') }]);
-    expect(await hashOf('runs')).toEqual(rows);
-  });
-
-  it('D7: when what is read back is not what was stored nothing is deleted', async () => {
-    const rows = await hashOf('runs');
-    let cut = 0;
-    store.disturb(({ method, url }) => {
-      if (method !== 'GET' || !url?.includes('.copy.zst')) return undefined;
-      cut += 1;
-      return { cutAfter: 40 };
-    });
-    await expect(removeOrphans()).rejects.toMatchObject({ name: 'Retryable' });
-    expect(cut).toBeGreaterThan(0);
-    expect(await hashOf('runs')).toEqual(rows);
-  });
-
-  it.each(['its connection is cut', 'it is killed'] as const)(
-    'D7: when %s in the middle of deleting, every row that went is archived, and the next call does the rest',
-    async (what) => {
-      await asApplication(
-        'TRUNCATE runs',
-        `INSERT INTO runs SELECT i, CASE WHEN i <= 15000 THEN 10 ELSE 11 END, date_trunc('second', now()) - interval '2 days', 'output ' || i FROM generate_series(1, 100000) AS i`,
-      );
-      const [orphans, rest] = [await linesOf(gone), await hashOf('runs', `NOT ${gone}`)];
-      const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-        cwd: fileURLToPath(new URL('../../..', import.meta.url)),
-        env: { ...process.env, ...store.env, DATABASE_URL: database.urls.maintenance },
-        stdio: 'ignore',
-      });
-      onTestFinished(() => void child.kill('SIGKILL'));
-      const left = async () =>
-        (await database.query<{ n: number }>(`SELECT count(*)::int AS n FROM runs WHERE ${gone}`))[0]!.n;
-      while ((await left()) === 15_000) {
-        expect(child.exitCode).toBe(null);
-        await sleep(10);
-      }
-      const ended = once(child, 'exit');
-      if (what === 'it is killed') child.kill('SIGKILL');
-      else
-        await database.query(
-          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'novacron:orphans:%' AND datname = current_database()`,
-        );
-      await ended;
-      await sleep(300);
-      const after = await left();
-      expect(after).toBeGreaterThan(0);
-      expect(after).toBeLessThan(15_000);
-      expect(await archivedOf('public.runs')).toEqual(orphans);
-
-      const { result } = await removeOrphans();
-      expect(result).toMatchObject({ done: 1, failed: 0, numbers: { orphans: after } });
-      expect(new Set(await archivedOf('public.runs'))).toEqual(new Set(orphans));
-      expect(await hashOf('runs')).toEqual(rest);
-    },
-    60_000,
-  );
-});
-
-/** Our own way, in a process that can be killed; slow enough to be met in the middle. */
-const program = `
-  import { archives } from './lambdas/clients/archives.ts';
-  import { postgres } from './lambdas/clients/postgres.ts';
-  import { removeOrphans } from './lambdas/database/remove-orphans.ts';
-  import { Deadline } from './lambdas/framework/deadline.ts';
-  const opening = { step: 'database/delete-orphans', tag: 'orphans', deadline: new Deadline(new Date(Date.now() + 60_000)), signal: new AbortController().signal, tell() {} };
-  const [db, store] = [await postgres.open(opening), await archives.open(opening)];
-  const { relation } = await db.relationFacts({ child: 'public.runs', column: 'task_id', parent: 'public.tasks', parentColumn: 'id', createdAt: 'created_at' });
-  const work = { relation, minAgeDays: 1, allowed: 1e9, orphans: 15000, rows: 100000 };
-  await removeOrphans({ db, archives: store, run: { id: 'killed' } }, work, { most: 1e6, part: 1e5 });
-  process.exit(0);`;

@@ -22,7 +22,7 @@ const program = `
   import { handler } from './lambdas/database/retire-partitions.step.ts';
   import { Deadline } from './lambdas/framework/deadline.ts';
   const deadline = new Deadline(new Date(Date.now() + 60_000));
-  const opening = { step: 'database/retire-partitions', tag: 'killed', target: process.env.TARGET, deadline, signal: new AbortController().signal };
+  const opening = { step: 'database/retire-partitions', tag: 'killed', target: process.env.TARGET, deadline, signal: new AbortController().signal, tell() {} };
   delete process.env.DATABASES;
   const db = await postgres.open(opening);
   const store = await archives.open(opening);

@@ -53,6 +53,17 @@ describe.each(records)('the text of a %s run', (_kind, record, now, first) => {
   });
 });
 
+it('a remedy of several lines stands line for line, each indented', () => {
+  const finding = {
+    severity: 'warning',
+    subject: 'public.tasks',
+    message: 'It grows.',
+    remedy: 'BEGIN;\n  ANALYZE;\nEND;',
+  } as const;
+  const record = { ...failedRecord, steps: failedRecord.steps.map((step) => ({ ...step, findings: [finding] })) };
+  expect(textReport(reportOf(record, reportedAt))).toContain('\n    BEGIN;\n      ANALYZE;\n    END;\n');
+});
+
 it('a word longer than the line stays whole', () => {
   const name = 'x'.repeat(120);
   const record = { ...failedRecord, items: failedRecord.items.map((item) => ({ ...item, item: name })) };

@@ -4,12 +4,12 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { serverAccount, usableBinaries } from '../../../local/postgres/binaries.ts';
 import { type Cluster, type ClusterOptions, type Server, startCluster } from '../../../local/postgres/cluster.ts';
+import { until } from '../../support/until.ts';
 
 let folder: string;
 let running: Cluster[] = [];
@@ -51,12 +51,6 @@ async function processesOf(data: string): Promise<string[]> {
       found.push(command.replaceAll('\0', ' '));
   }
   return found;
-}
-
-async function until(what: () => Promise<boolean>, millis: number): Promise<void> {
-  for (const end = Date.now() + millis; !(await what()); await sleep(50)) {
-    if (Date.now() > end) throw new Error(`Not within ${millis} ms.`);
-  }
 }
 
 describe('a cluster', () => {
