@@ -22,7 +22,8 @@ export default defineConfig({
       part('local', ['test/local/**/*.test.ts']),
       part('hosts', ['test/hosts/**/*.test.ts']),
       part('end-to-end', ['test/end-to-end/**/*.test.ts'], { testTimeout: 180_000 }),
-      part('longer', [longer], { exclude: ['test/lambdas/**'], testTimeout: 600_000 }),
+      part('longer', [longer], { exclude: ['test/lambdas/**', 'test/hosts/**'], testTimeout: 600_000 }),
+      part('longer-hosts', ['test/hosts/**/*.full.test.ts'], { exclude: [], testTimeout: 600_000 }),
       part('longer-steps', ['test/lambdas/**/*.full.test.ts'], {
         globalSetup: ['test/support/clusters.ts'],
         exclude: [],

@@ -92,16 +92,16 @@ const nothingLeft: Part = {
 };
 
 /** What wants Linux hosts that are booted: where none can be, a sentence says so, and where they must be it is a failure. */
-const onHosts: Part = {
-  name: 'Linux hosts',
+const onHosts = (name: string, project: string): Part => ({
+  name,
   async run() {
     const why = whyNoHosts() ?? (hostsAreThere() ? undefined : 'They are not prepared, see above.');
-    if (!why) return suite('', 'hosts', '--no-file-parallelism').run();
+    if (!why) return suite(name, project, '--no-file-parallelism').run();
     const required = process.env['HOSTS_REQUIRED'] === 'yes';
     console.log(`Nothing is tested on Linux hosts${required ? ', which it must be' : ''}: ${why}`);
     return { passed: 0, failed: required ? 1 : 0 };
   },
-};
+});
 
 const short: Part[] = [
   command('types', 'tsc'),
@@ -109,13 +109,14 @@ const short: Part[] = [
   command('lint', 'eslint', '.'),
   suite('rules, steps, machines and stacks', 'unit'),
   suite('the emulator and the databases of one machine', 'local'),
-  onHosts,
+  onHosts('Linux hosts', 'hosts'),
   // Each file deploys a system of its own; side by side they would compete for the processors that their deadlines are made for.
   suite('end to end', 'end-to-end', '--no-file-parallelism'),
 ];
 const long: Part[] = [
   suite('the database on PostgreSQL 15 and 17', 'other-versions', '--testNamePattern=PostgreSQL (15|17)'),
   suite('steps, longer', 'longer-steps'),
+  onHosts('Linux hosts, longer', 'longer-hosts'),
   suite('what takes longer', 'longer', '--no-file-parallelism'),
 ];
 

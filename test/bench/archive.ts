@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { execa } from 'execa';
 import pg from 'pg';
-import { startEmulator } from '../../local/aws/emulator.ts';
-import { startCluster } from '../../local/postgres/cluster.ts';
+import { clientSettings, startEmulator } from '../../local/aws/emulator.ts';
+import { ownCluster } from '../support/own-cluster.ts';
 import { inTurns, median, millis, run } from './measure.ts';
 import type { Row } from './table.ts';
 
@@ -27,19 +27,13 @@ interface Archived {
 /** Archive, verify and drop against what a person would type; each in turns, on the same server. */
 export async function archivingRows(count = 1_000_000): Promise<Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-archive-'));
-  const data = await mkdtemp(join(tmpdir(), 'bench-postgres-'));
   const [cluster, emulator] = [
-    await startCluster({ folder: data, fsync: true, settings: { max_wal_size: '4GB', shared_buffers: '1GB' } }),
+    await ownCluster({ fsync: true, settings: { max_wal_size: '4GB', shared_buffers: '1GB' } }),
     await startEmulator({ folder: join(folder, 'aws') }),
   ];
   const url = cluster.primary.url('postgres');
   const client = new pg.Client({ connectionString: url });
-  const s3 = new S3Client({
-    endpoint: emulator.endpoint,
-    region: emulator.region,
-    forcePathStyle: true,
-    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-  });
+  const s3 = new S3Client({ ...clientSettings(emulator), forcePathStyle: true });
   try {
     await client.connect();
     await s3.send(new CreateBucketCommand({ Bucket: 'archives' }));
@@ -109,8 +103,8 @@ export async function archivingRows(count = 1_000_000): Promise<Row[]> {
     await client.end();
     s3.destroy();
     await emulator.stop();
-    await cluster.stop();
-    for (const one of [folder, data]) await rm(one, { recursive: true, force: true });
+    await cluster[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -118,11 +112,10 @@ const program = `
   import { archives } from './lambdas/clients/archives.ts';
   import { postgres } from './lambdas/clients/postgres.ts';
   import { archiveRows } from './lambdas/database/archive-rows.ts';
-  import { Deadline } from './lambdas/framework/deadline.ts';
-  const opening = { step: 'bench', tag: 'bench', deadline: new Deadline(new Date(Date.now() + 600_000)), signal: new AbortController().signal };
+  import { opening } from './test/support/opening.ts';
   const began = performance.now();
-  await using db = await postgres.open(opening);
-  await using store = await archives.open(opening);
+  await using db = await postgres.open(opening());
+  await using store = await archives.open(opening());
   const oid = Number(process.env.OID);
   const manifest = await archiveRows({ db, archives: store, run: { id: 'bench' } }, { oid }, store.folder({ oid, name: 'logs' }));
   await db.dropArchived(oid, manifest);

@@ -1,9 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { startCluster } from '../../local/postgres/cluster.ts';
+import { ownCluster } from '../support/own-cluster.ts';
 import { run } from './measure.ts';
 import type { Row } from './table.ts';
 
@@ -11,8 +8,7 @@ const readerSeconds = 30;
 
 /** How long writers stand still while a partition is detached and somebody reads the table for 30 s. A default partition is there. */
 export async function detachRows(): Promise<Row[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'bench-detach-'));
-  const cluster = await startCluster({ folder });
+  const cluster = await ownCluster();
   const url = cluster.primary.url('postgres');
   const clients: pg.Client[] = [];
   const connect = async () => {
@@ -65,16 +61,14 @@ export async function detachRows(): Promise<Row[]> {
     ];
   } finally {
     await Promise.all(clients.map((client) => client.end()));
-    await cluster.stop();
-    await rm(folder, { recursive: true, force: true });
+    await cluster[Symbol.asyncDispose]();
   }
 }
 
 const program = `
   import { postgres } from './lambdas/clients/postgres.ts';
-  import { Deadline } from './lambdas/framework/deadline.ts';
-  const opening = { step: 'bench', tag: 'bench', deadline: new Deadline(new Date(Date.now() + 600_000)), signal: new AbortController().signal };
-  await using db = await postgres.open(opening);
+  import { opening } from './test/support/opening.ts';
+  await using db = await postgres.open(opening());
   const [table] = await db.calendarTables([{ table: 'public.logs', zone: 'UTC' }]);
   const { oid, name, bound } = table.partitioned.partitions.find(({ relname }) => relname === 'logs_old');
   await db.detachPartition(oid, { retired: 'novacron', parent: 'public.logs', name, bound, run: 'bench', since: null, comment: null });`;

@@ -8,10 +8,11 @@ import pg from 'pg';
 import { archives } from '../../lambdas/clients/archives.ts';
 import { postgres } from '../../lambdas/clients/postgres.ts';
 import { removeOrphans } from '../../lambdas/database/remove-orphans.ts';
-import { Deadline } from '../../lambdas/framework/deadline.ts';
 import { startEmulator } from '../../local/aws/emulator.ts';
-import { type Cluster, startCluster } from '../../local/postgres/cluster.ts';
+import type { Cluster } from '../../local/postgres/cluster.ts';
+import { ownCluster } from '../support/own-cluster.ts';
 import { clientSettings } from '../../local/aws/emulator.ts';
+import { opening } from '../support/opening.ts';
 import { percentile } from './measure.ts';
 import type { Row } from './table.ts';
 
@@ -42,10 +43,8 @@ interface Felt {
 /** D7: 200,000 orphans of 2 million rows removed while an application works at 30 % of the machine, with a standby. */
 export async function orphanRows(): Promise<Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-orphans-'));
-  const server = await mkdtemp(join(tmpdir(), 'bench-postgres-'));
   const emulator = await startEmulator({ folder: join(folder, 'aws') });
-  const cluster = await startCluster({
-    folder: server,
+  const cluster = await ownCluster({
     standby: true,
     fsync: true,
     settings: { shared_buffers: '1GB' },
@@ -100,9 +99,9 @@ export async function orphanRows(): Promise<Row[]> {
     }
     return rows;
   } finally {
-    await cluster.stop();
+    await cluster[Symbol.asyncDispose]();
     await emulator.stop();
-    for (const one of [folder, server]) await rm(one, { recursive: true });
+    await rm(folder, { recursive: true });
   }
 }
 
@@ -261,15 +260,8 @@ class Bench {
 /** Found, archived, read back and deleted in batches, as the step does it. */
 async function ourWay(url: string): Promise<boolean> {
   process.env['DATABASE_URL'] = url;
-  const opening = {
-    step: 'database/delete-orphans',
-    tag: 'bench',
-    deadline: new Deadline(new Date(Date.now() + 600_000)),
-    signal: new AbortController().signal,
-    tell: () => {},
-  };
-  await using db = await postgres.open(opening);
-  await using store = await archives.open(opening);
+  await using db = await postgres.open(opening());
+  await using store = await archives.open(opening());
   const names = {
     child: 'public.runs',
     column: 'task_id',

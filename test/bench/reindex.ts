@@ -1,7 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -11,8 +9,9 @@ import { rebuildBloated, rebuildSettings } from '../../lambdas/database/rebuild-
 import { Deadline } from '../../lambdas/framework/deadline.ts';
 import { eachOf } from '../../lambdas/framework/each.ts';
 import type { ItemItem } from '../../lambdas/framework/record-items.ts';
-import { startCluster } from '../../local/postgres/cluster.ts';
+import { ownCluster } from '../support/own-cluster.ts';
 import { binariesOf } from '../support/versions.ts';
+import { opening } from '../support/opening.ts';
 import { median, millis } from './measure.ts';
 import type { Row } from './table.ts';
 
@@ -30,11 +29,8 @@ const times = 3;
  * indexes than a production's, 2 to 17 MB each, so that it takes minutes.
  */
 export async function reindexRows(): Promise<Row[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'bench-reindex-'));
-  await chmod(folder, 0o755);
   const binaries = binariesOf(15);
-  const cluster = await startCluster({
-    folder: join(folder, 'cluster'),
+  const cluster = await ownCluster({
     fsync: true,
     binaries,
     settings: { max_wal_size: '4GB' },
@@ -62,8 +58,7 @@ export async function reindexRows(): Promise<Row[]> {
     return rowsOf({ ours, theirs, held, heldPeer });
   } finally {
     await admin.end();
-    await cluster.stop();
-    await rm(folder, { recursive: true });
+    await cluster[Symbol.asyncDispose]();
   }
 }
 
@@ -209,13 +204,7 @@ async function rebuild(url: string): Promise<void> {
     keep: async (_e: string, _t: string | undefined, name: string, one: Baseline) => void known.set(name, one),
   };
   for (;;) {
-    await using db = await postgres.open({
-      step: 'database/rebuild-indexes',
-      tag: 'bench',
-      deadline,
-      signal,
-      tell: async () => undefined,
-    });
+    await using db = await postgres.open(opening({ deadline, signal }));
     const surroundings = {
       db,
       each,

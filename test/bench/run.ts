@@ -12,6 +12,7 @@ import { frameRows } from './frame.ts';
 import { reindexRows } from './reindex.ts';
 import { orphanRows } from './orphans.ts';
 import { startRows } from './start.ts';
+import { surveyRows } from './survey.ts';
 import { synthRows } from './synth.ts';
 import { aligned, tableOf, type Row } from './table.ts';
 import { vacuumRows } from './vacuum.ts';
@@ -34,6 +35,7 @@ for (const [part, measure] of Object.entries({
   bundles: bundleRows,
   'the framework': frameRows,
   'the calendar': calendarRows,
+  'the survey': surveyRows,
   archives: archivingRows,
   'a detach': detachRows,
   'rebuilding indexes': reindexRows,

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import pg from 'pg';
@@ -10,7 +8,9 @@ import { eachOf } from '../../lambdas/framework/each.ts';
 import type { RecordOf } from '../../lambdas/framework/record.ts';
 import type { Context } from '../../lambdas/framework/step.ts';
 import type { Opened } from '../../lambdas/framework/client.ts';
-import { type Server, startCluster } from '../../local/postgres/cluster.ts';
+import type { Server } from '../../local/postgres/cluster.ts';
+import { opening } from '../support/opening.ts';
+import { ownCluster } from '../support/own-cluster.ts';
 import { inTurns, millis } from './measure.ts';
 import type { Row } from './table.ts';
 
@@ -28,9 +28,8 @@ const tenth = all.filter((_, i) => i % 10 === 0);
  * fsync is on, the cache is warm, a checkpoint comes before each.
  */
 export async function vacuumRows(): Promise<Row[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'bench-vacuum-'));
   const settings = { shared_buffers: '1GB', max_wal_size: '8GB', synchronous_commit: 'off', wal_keep_size: 0 };
-  const cluster = await startCluster({ folder, binaries, fsync: true, settings });
+  const cluster = await ownCluster({ binaries, fsync: true, settings });
   const url = cluster.primary.url('postgres');
   const admin = new pg.Client({ connectionString: url });
   await admin.connect();
@@ -57,8 +56,7 @@ export async function vacuumRows(): Promise<Row[]> {
     return rows;
   } finally {
     await admin.end();
-    await cluster.stop();
-    await rm(folder, { recursive: true });
+    await cluster[Symbol.asyncDispose]();
   }
 }
 
@@ -98,13 +96,7 @@ async function step(url: string): Promise<void> {
   const deadline = new Deadline(new Date(Date.now() + 900_000));
   const { signal } = new AbortController();
   const items: Parameters<RecordOf['putItem']>[0][] = [];
-  await using db = await postgres.open({
-    step: 'bench',
-    tag: 'bench',
-    deadline,
-    signal,
-    tell: console.error,
-  });
+  await using db = await postgres.open(opening({ deadline, signal, tell: console.error }));
   const each = eachOf({
     record: { items: async () => new Map(), putItem: async (item) => void items.push(item) },
     history: { read: async () => new Map(), add: async () => {} },

@@ -20,7 +20,7 @@ import { documents } from '../../lib/hosts/documents.ts';
 import { startEmulator, type Emulator } from '../../local/aws/emulator.ts';
 import { register, startHosts, type Host, type Hosts } from '../../local/hosts/hosts.ts';
 import { checkContext } from '../lambdas/checks/check-context.ts';
-import { opening } from '../lambdas/clients/opening.ts';
+import { opening } from '../support/opening.ts';
 
 const tags = { 'novacron:role': 'app' };
 const account = '000000000000';

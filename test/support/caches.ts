@@ -8,7 +8,7 @@ import { redis, type Cache } from '../../lambdas/clients/redis.ts';
 import type { Opening } from '../../lambdas/framework/client.ts';
 import { freePort } from '../../local/guard.ts';
 import { startCache, type CacheServer } from '../../local/redis/server.ts';
-import { opening } from './database.ts';
+import { opening } from './opening.ts';
 
 /** A server of its own for one test; gone with it. */
 export interface TestCache extends CacheServer {

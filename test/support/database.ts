@@ -1,3 +1,4 @@
+import { opening } from './opening.ts';
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject, onTestFinished, vi } from 'vitest';
@@ -95,18 +96,6 @@ async function asAdmin(url: string, statement: string): Promise<void> {
   await client.query(statement).finally(() => client.end());
 }
 
-/** How a step opens its client; a test says what differs. */
-export function opening(differences: Partial<Opening> = {}): Opening {
-  return {
-    step: 'database/vacuum-tables',
-    tag: 'testrun',
-    deadline: new Deadline(new Date(Date.now() + 60_000)),
-    signal: new AbortController().signal,
-    tell: () => {},
-    ...differences,
-  };
-}
-
 /** The real client on a URL, with the replicas at other URLs, closed when the test has finished. */
 export async function openPostgres(
   url: string,
@@ -115,7 +104,7 @@ export async function openPostgres(
   vi.stubEnv('DATABASE_URL', url);
   if (replicas.length > 0) vi.stubEnv('DATABASE_REPLICAS', replicas.map((replica) => new URL(replica).host).join());
   try {
-    const db = await postgres.open(opening(differences));
+    const db = await postgres.open(opening({ step: 'database/vacuum-tables', ...differences }));
     onTestFinished(() => db[Symbol.asyncDispose]());
     return db;
   } finally {
@@ -126,7 +115,7 @@ export async function openPostgres(
 /** A session of the client by itself, closed when the test has finished. */
 export async function openSession(url: string, differences: Partial<Opening> = {}): Promise<Session> {
   const connection = await findConnection(undefined, async () => '', { DATABASE_URL: url });
-  const session = await Session.open(connection, opening(differences));
+  const session = await Session.open(connection, opening({ step: 'database/vacuum-tables', ...differences }));
   onTestFinished(() => session.close());
   return session;
 }

@@ -14,7 +14,7 @@ import {
 import { onTestFinished, vi } from 'vitest';
 import { startEmulator } from '../../local/aws/emulator.ts';
 import { archives, type Archives } from '../../lambdas/clients/archives.ts';
-import { opening } from '../lambdas/clients/opening.ts';
+import { opening } from './opening.ts';
 
 /** What goes wrong with a request to S3: it is refused, or its answer breaks off after so many bytes. */
 export type Fault = { refuse: { code: string; status: number } } | { cutAfter: number };
@@ -70,7 +70,7 @@ export async function objectStore(): Promise<ObjectStore> {
     async open(target) {
       for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
       onTestFinished(() => void vi.unstubAllEnvs());
-      const client = await archives.open({ ...opening(), ...(target && { target }) });
+      const client = await archives.open(opening({ ...(target && { target }) }));
       onTestFinished(() => client[Symbol.asyncDispose]());
       return client;
     },

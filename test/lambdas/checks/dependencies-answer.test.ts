@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { handler } from '../../../lambdas/checks/dependencies-answer.step.ts';
 import { dependencies, type Dependencies } from '../../../lambdas/clients/dependencies.ts';
-import { opening } from '../clients/opening.ts';
+import { opening } from '../../support/opening.ts';
 import { checkContext } from './check-context.ts';
 
 const servers: Server[] = [];

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { handler } from '../../../lambdas/checks/monitoring-works.step.ts';
 import { monitoring } from '../../../lambdas/clients/monitoring.ts';
 import { Result } from '../../../lambdas/framework/result.ts';
-import { opening } from '../clients/opening.ts';
+import { opening } from '../../support/opening.ts';
 import { refusal } from '../clients/refusal.ts';
 import { checkContext } from './check-context.ts';
 

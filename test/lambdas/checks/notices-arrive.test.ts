@@ -6,7 +6,7 @@ import { subscriptions } from '../../../lambdas/clients/subscriptions.ts';
 import type { NoticeItem } from '../../../lambdas/framework/record-items.ts';
 import { Result } from '../../../lambdas/framework/result.ts';
 import { failedRecord } from '../reports/sample-record.ts';
-import { opening } from '../clients/opening.ts';
+import { opening } from '../../support/opening.ts';
 import { refusal } from '../clients/refusal.ts';
 import { checkContext } from './check-context.ts';
 

@@ -4,7 +4,7 @@ import { GetDocumentCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { automation } from '../../../lambdas/clients/automation.ts';
-import { opening } from './opening.ts';
+import { opening } from '../../support/opening.ts';
 import { refusal } from './refusal.ts';
 
 const sfn = mockClient(SFNClient);

@@ -2,7 +2,7 @@ import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, S3Client } f
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { backups } from '../../../lambdas/clients/backups.ts';
-import { opening } from './opening.ts';
+import { opening } from '../../support/opening.ts';
 
 const s3 = mockClient(S3Client);
 const at = (time: string) => new Date(`2026-11-${time}Z`);

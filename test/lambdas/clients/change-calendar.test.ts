@@ -2,7 +2,7 @@ import { GetCalendarStateCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { changeCalendars } from '../../../lambdas/clients/change-calendar.ts';
-import { opening } from './opening.ts';
+import { opening } from '../../support/opening.ts';
 
 const ssm = mockClient(SSMClient);
 const shared = 'arn:aws:ssm:eu-west-1:123456789012:document/freeze';

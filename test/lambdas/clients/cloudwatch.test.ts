@@ -2,7 +2,7 @@ import { CloudWatchClient, GetMetricStatisticsCommand } from '@aws-sdk/client-cl
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { cloudwatch } from '../../../lambdas/clients/cloudwatch.ts';
-import { opening } from './opening.ts';
+import { opening } from '../../support/opening.ts';
 
 const aws = mockClient(CloudWatchClient);
 const metric = {

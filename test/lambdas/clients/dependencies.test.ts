@@ -5,7 +5,7 @@ import { connect, type AddressInfo, type Server } from 'node:net';
 import { createServer as createTcpServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask, dependencies } from '../../../lambdas/clients/dependencies.ts';
-import { opening } from './opening.ts';
+import { opening } from '../../support/opening.ts';
 
 const servers: Server[] = [];
 async function serving(answer: RequestListener): Promise<string> {

@@ -2,7 +2,7 @@ import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { feed } from '../../../lambdas/clients/feed.ts';
-import { opening } from './opening.ts';
+import { opening } from '../../support/opening.ts';
 
 const s3 = mockClient(S3Client);
 beforeEach(() => {

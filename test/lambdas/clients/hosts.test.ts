@@ -10,7 +10,7 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hosts, type HostOrder, type Hosts, type Sent } from '../../../lambdas/clients/hosts.ts';
-import { opening } from './opening.ts';
+import { opening } from '../../support/opening.ts';
 import { refusal } from './refusal.ts';
 
 const ssm = mockClient(SSMClient);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { notices } from '../../../lambdas/clients/notices.ts';
 import { compose } from '../../../lambdas/windows/notices.ts';
 import { failedRecord } from '../reports/sample-record.ts';
-import { opening } from './opening.ts';
+import { opening } from '../../support/opening.ts';
 
 const sns = mockClient(SNSClient);
 const events = mockClient(EventBridgeClient);

@@ -96,9 +96,8 @@ async function vacuumInAnotherProcess(kind: 'ours' | 'plain') {
 const program = {
   ours: `
     import { postgres } from './lambdas/clients/postgres.ts';
-    import { Deadline } from './lambdas/framework/deadline.ts';
-    const deadline = new Deadline(new Date(Date.now() + 60_000));
-    const db = await postgres.open({ step: 'database/vacuum-tables', tag: 'killed', deadline, signal: new AbortController().signal, tell: () => {} });
+    import { opening } from './test/support/opening.ts';
+    const db = await postgres.open(opening({ step: 'database/vacuum-tables', tag: 'killed' }));
     const { tables } = await db.survey('tables');
     await db.vacuum(tables.find(({ name }) => name === 'public.slow').oid, ${JSON.stringify(slowly)});`,
   plain: `

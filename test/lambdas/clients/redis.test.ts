@@ -11,7 +11,7 @@ import { script } from '../../../lambdas/clients/redis/removal.ts';
 import { slotOf } from '../../../lambdas/clients/redis/slot.ts';
 import { maintenanceRights } from '../../../local/novacron/cache.ts';
 import { fill, openCache, testCache, testCluster, testPair } from '../../support/caches.ts';
-import { opening } from '../../support/database.ts';
+import { opening } from '../../support/opening.ts';
 import { rule, runStep, withQueue } from '../cache/cache-steps.ts';
 
 const everything = { match: 'cache:*', types: ['string'], spared: () => false };

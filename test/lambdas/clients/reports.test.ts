@@ -2,7 +2,7 @@ import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { reports } from '../../../lambdas/clients/reports.ts';
-import { opening } from './opening.ts';
+import { opening } from '../../support/opening.ts';
 
 const s3 = mockClient(S3Client);
 const keys = { html: 'r/report.html', text: 'r/report.txt', record: 'r/record.json' };

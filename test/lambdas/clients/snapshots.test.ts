@@ -17,7 +17,7 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { snapshots, type Snapshot, type Snapshots } from '../../../lambdas/clients/snapshots.ts';
-import { opening } from './opening.ts';
+import { opening } from '../../support/opening.ts';
 import { refusal } from './refusal.ts';
 
 const ec2 = mockClient(EC2Client);

@@ -1,34 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ReplicaFacts, ReplicaState } from '../../../lambdas/clients/postgres/replicas.ts';
 import type { StandbyFacts } from '../../../lambdas/clients/postgres/survey/replication.ts';
 import { handler } from '../../../lambdas/database/check-replication.step.ts';
 import { lagOf } from '../../../lambdas/database/replication-lag.ts';
-import { type Cluster, startCluster } from '../../../local/postgres/cluster.ts';
+import { ownCluster, type OwnCluster } from '../../support/own-cluster.ts';
 import { openPostgres } from '../../support/database.ts';
 import { ago } from '../../support/facts.ts';
 import { binariesOf, versions } from '../../support/versions.ts';
 
 /** A cluster of its own: its standby is made to stand still. */
 describe.each(versions)('on PostgreSQL %i', (version) => {
-  let folder: string;
-  let cluster: Cluster;
+  let cluster: OwnCluster;
   let [primary, standby]: pg.Client[] = [];
   beforeAll(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'novacron-replication-'));
-    await chmod(folder, 0o755);
-    cluster = await startCluster({ folder: path.join(folder, 'data'), binaries: binariesOf(version), standby: true });
+    cluster = await ownCluster({ binaries: binariesOf(version), standby: true });
     [primary, standby] = [cluster.primary, cluster.standby!].map((one) => new pg.Client(one.url('postgres')));
     await Promise.all([primary!.connect(), standby!.connect()]);
   });
   afterAll(async () => {
     await Promise.all([primary?.end(), standby?.end()]);
-    await cluster?.stop();
-    await rm(folder, { recursive: true });
+    await cluster?.[Symbol.asyncDispose]();
   });
 
   const check = async (settings: object = {}, replicas = [cluster.standby!.url('postgres')]) => {
@@ -54,7 +47,7 @@ describe.each(versions)('on PostgreSQL %i', (version) => {
     });
   });
 
-  it('D4: a standby that stands still is told: as the primary sees it, and by itself why', async () => {
+  it('D4: a standby that stands still is told: as the primary sees it, and by itself why; the numbers of the day have it too', async () => {
     await standby!.query('SELECT pg_wal_replay_pause()');
     await primary!.query(`CREATE TABLE much AS SELECT i, repeat('x', 500) AS body FROM generate_series(1, 10000) AS i`);
     await sleep(300);
@@ -77,6 +70,9 @@ describe.each(versions)('on PostgreSQL %i', (version) => {
         message: expect.stringMatching(/has not replayed [\d.]+ MiB/),
       },
     ]);
+    const { gauges } = await (await openPostgres(cluster.primary.url('postgres'))).numbers();
+    expect(gauges['replicationLagBytes']).toBeGreaterThan(4_000_000);
+    expect(gauges['standbys']).toBe(1);
     await standby!.query(findings?.[0]?.remedy?.replace(/ --.*/, '') ?? '');
     await caughtUp();
     expect(await check({ maxLagBytes: 1_000_000 })).toMatchObject({ numbers: { findings: 0 } });

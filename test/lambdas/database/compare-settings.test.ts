@@ -1,15 +1,14 @@
-import { appendFile, chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { ServerFacts } from '../../../lambdas/clients/postgres/survey/server.ts';
 import type { SettingFacts } from '../../../lambdas/clients/postgres/survey/settings.ts';
 import { handler } from '../../../lambdas/database/compare-settings.step.ts';
 import { driftOf } from '../../../lambdas/database/settings-drift.ts';
 import { serverAccount } from '../../../local/postgres/binaries.ts';
-import { startCluster } from '../../../local/postgres/cluster.ts';
+import { ownCluster } from '../../support/own-cluster.ts';
 import { startServer } from '../../../local/postgres/server.ts';
 import { openPostgres } from '../../support/database.ts';
 import { serverFacts } from '../../support/facts.ts';
@@ -31,12 +30,9 @@ const runbook = {
 
 describe.each(versions)('on PostgreSQL %i', (version) => {
   it('D16: the trap: after the runbook’s statements and a reload three of eight wait for a restart, and that of the primary first stops its standby; ours says so before', async () => {
-    const folder = await mkdtemp(path.join(tmpdir(), 'novacron-settings-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
-    await chmod(folder, 0o755);
+    await using cluster = await ownCluster({ binaries: binariesOf(version), standby: true });
+    const { primary, standby, folder } = cluster;
     const data = path.join(folder, 'data');
-    const cluster = await startCluster({ folder: data, binaries: binariesOf(version), standby: true });
-    const { primary, standby } = cluster;
     const urls = [primary.url('postgres'), standby!.url('postgres')] as const;
     const compare = async () => {
       const db = await openPostgres(urls[0], { replicas: [urls[1]] });
@@ -80,7 +76,8 @@ describe.each(versions)('on PostgreSQL %i', (version) => {
     const start = (name: string) =>
       startServer(binariesOf(version), path.join(data, name), path.join(folder, `${name}.log`), account);
     const running = [await start('primary'), await start('standby')];
-    onTestFinished(async () => {
+    await using stack = new AsyncDisposableStack();
+    stack.defer(async () => {
       for (const server of running.reverse()) await server.stop();
     });
     await ask(urls[0], 'CREATE TABLE written (i int)');

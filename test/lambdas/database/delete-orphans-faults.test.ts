@@ -118,9 +118,8 @@ const program = `
   import { archives } from './lambdas/clients/archives.ts';
   import { postgres } from './lambdas/clients/postgres.ts';
   import { removeOrphans } from './lambdas/database/remove-orphans.ts';
-  import { Deadline } from './lambdas/framework/deadline.ts';
-  const opening = { step: 'database/delete-orphans', tag: 'orphans', deadline: new Deadline(new Date(Date.now() + 60_000)), signal: new AbortController().signal, tell() {} };
-  const [db, store] = [await postgres.open(opening), await archives.open(opening)];
+  import { opening } from './test/support/opening.ts';
+  const [db, store] = [await postgres.open(opening({ tag: 'orphans' })), await archives.open(opening())];
   const { relation } = await db.relationFacts({ child: 'public.runs', column: 'task_id', parent: 'public.tasks', parentColumn: 'id', createdAt: 'created_at' });
   const work = { relation, minAgeDays: 1, allowed: 1e9, orphans: 15000, rows: 100000 };
   await removeOrphans({ db, archives: store, run: { id: 'killed' } }, work, { most: 1e6, part: 1e5 });

@@ -1,29 +1,20 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { handler } from '../../../lambdas/database/find-temporary-objects.step.ts';
-import { type Cluster, startCluster } from '../../../local/postgres/cluster.ts';
+import { ownCluster, type OwnCluster } from '../../support/own-cluster.ts';
 import { openPostgres } from '../../support/database.ts';
 import { binariesOf, versions } from '../../support/versions.ts';
 
 /** A cluster of its own: a backend that is killed takes the whole server through a recovery. */
 describe.each(versions)('on PostgreSQL %i', (version) => {
-  let folder: string;
-  let cluster: Cluster;
+  let cluster: OwnCluster;
   let url: string;
   beforeAll(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'novacron-temporary-'));
-    await chmod(folder, 0o755);
-    cluster = await startCluster({ folder: path.join(folder, 'data'), binaries: binariesOf(version) });
+    cluster = await ownCluster({ binaries: binariesOf(version) });
     url = cluster.primary.url('postgres');
   });
-  afterAll(async () => {
-    await cluster?.stop();
-    await rm(folder, { recursive: true });
-  });
+  afterAll(() => cluster?.[Symbol.asyncDispose]());
 
   const connect = async () => {
     const client = new pg.Client({ connectionString: url });

@@ -1,27 +1,22 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { serverAccount } from '../../../local/postgres/binaries.ts';
-import { type Cluster, startCluster } from '../../../local/postgres/cluster.ts';
+import { ownCluster, type OwnCluster } from '../../support/own-cluster.ts';
 import type { TestDatabase } from '../../support/database.ts';
 import { amcheck, atWork, bigTable, bloat, invalidIndexes, rebuildIndexes } from '../../support/indexes.ts';
 
 /** Servers of their own: what happens to them must not happen to the tests of others. */
-let cluster: Cluster;
-let folder: string;
+let cluster: OwnCluster;
 let database: TestDatabase;
 const clients: pg.Client[] = [];
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'novacron-reindex-'));
-  await chmod(folder, 0o755);
-  cluster = await startCluster({
-    folder: path.join(folder, 'cluster'),
+  cluster = await ownCluster({
     standby: true,
     // What was committed before the crash is there after it.
     settings: { synchronous_commit: 'on' },
@@ -55,8 +50,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await Promise.allSettled(clients.map((client) => client.end()));
-  await cluster?.stop();
-  if (folder) await rm(folder, { recursive: true });
+  await cluster?.[Symbol.asyncDispose]();
 });
 beforeEach(async () => {
   await database.query('DROP TABLE IF EXISTS jobs');
@@ -130,9 +124,8 @@ describe('D19: whatever happens in the middle of a rebuild, nothing is broken an
     const other = await inTheWay();
     const script = `
       import { postgres } from './lambdas/clients/postgres.ts';
-      import { Deadline } from './lambdas/framework/deadline.ts';
-      const opening = { step: 'database/reindex-bloated', tag: 'killed', deadline: new Deadline(new Date(Date.now() + 300000)), signal: new AbortController().signal, tell: async () => undefined };
-      const db = await postgres.open(opening);
+      import { opening } from './test/support/opening.ts';
+      const db = await postgres.open(opening({ step: 'database/reindex-bloated', tag: 'killed' }));
       const { indexes } = await db.survey('indexes');
       const { oid } = indexes.find(({ relname }) => relname === 'jobs_code');
       await db.reindex(oid, { memory: 67108864, parallel: 0, minutes: 1, oldTransaction: 60 });`;
@@ -167,7 +160,7 @@ describe('D19: whatever happens in the middle of a rebuild, nothing is broken an
   it('the disk is full: nothing more is begun, what was half built is dropped, a person is called', async () => {
     const account = await serverAccount();
     if (!account) throw new Error('A disk that is full needs a file system of its own: run this test as root.');
-    const disk = path.join(folder, 'disk');
+    const disk = path.join(cluster.folder, 'disk');
     await mkdir(disk);
     execFileSync('mount', [
       '-t',

@@ -20,12 +20,11 @@ const program = `
   import { archives } from './lambdas/clients/archives.ts';
   import { postgres } from './lambdas/clients/postgres.ts';
   import { handler } from './lambdas/database/retire-partitions.step.ts';
-  import { Deadline } from './lambdas/framework/deadline.ts';
-  const deadline = new Deadline(new Date(Date.now() + 60_000));
-  const opening = { step: 'database/retire-partitions', tag: 'killed', target: process.env.TARGET, deadline, signal: new AbortController().signal, tell() {} };
+  import { opening } from './test/support/opening.ts';
   delete process.env.DATABASES;
-  const db = await postgres.open(opening);
-  const store = await archives.open(opening);
+  const opened = opening({ step: 'database/retire-partitions', target: process.env.TARGET });
+  const db = await postgres.open(opened);
+  const store = await archives.open(opened);
   const each = async (work, act) => { for (const one of work) await act(one); return { done: work.length, left: 0, failed: 0, numbers: {} }; };
   const input = handler.spec.input.parse(JSON.parse(process.env.SETTINGS));
   await handler.spec.run(input, { db, archives: store, each, run: { id: 'killed' } });`;

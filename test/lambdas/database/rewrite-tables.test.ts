@@ -1,17 +1,16 @@
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { commandName, opsHost } from '../../../lambdas/clients/ops-host.ts';
 import { handler } from '../../../lambdas/database/rewrite-tables.step.ts';
 import { Deadline } from '../../../lambdas/framework/deadline.ts';
-import { type Cluster, startCluster } from '../../../local/postgres/cluster.ts';
+import { ownCluster, type OwnCluster } from '../../support/own-cluster.ts';
 import { programsWithRepack } from '../../../local/postgres/repack.ts';
-import { eachInMemory, openPostgres, opening } from '../../support/database.ts';
+import { eachInMemory, openPostgres } from '../../support/database.ts';
+import { opening } from '../../support/opening.ts';
 
-let cluster: Cluster;
-let folder: string;
+let cluster: OwnCluster;
 let programs: string;
 let client: pg.Client;
 const url = () => cluster.primary.url('postgres');
@@ -20,9 +19,7 @@ const query = async <R extends pg.QueryResultRow>(text: string, values?: unknown
 
 beforeAll(async () => {
   programs = await programsWithRepack();
-  folder = await mkdtemp(path.join(tmpdir(), 'novacron-repack-'));
-  await chmod(folder, 0o755);
-  cluster = await startCluster({ folder: path.join(folder, 'cluster'), binaries: programs });
+  cluster = await ownCluster({ binaries: programs });
   client = new pg.Client({ connectionString: url(), application_name: 'test' });
   await client.connect();
   await query('CREATE EXTENSION pg_repack');
@@ -30,14 +27,13 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await client?.end();
-  await cluster?.stop();
-  if (folder) await rm(folder, { recursive: true });
+  await cluster?.[Symbol.asyncDispose]();
 });
 
 let hostFolder: string;
 const others: pg.Client[] = [];
 beforeEach(async () => {
-  hostFolder = await mkdtemp(path.join(folder, 'host-'));
+  hostFolder = await mkdtemp(path.join(cluster.folder, 'host-'));
   await query('CREATE TABLE "Big jobs" AS SELECT i AS id, md5(i::text) AS code FROM generate_series(1, 60000) AS i');
   await query('ALTER TABLE "Big jobs" ADD PRIMARY KEY (id)');
   await query('DELETE FROM "Big jobs" WHERE id % 5 <> 0');

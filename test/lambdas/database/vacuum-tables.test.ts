@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { handler } from '../../../lambdas/database/vacuum-tables.step.ts';
 import { runOn, type TestDatabase, testDatabase, wearOf } from '../../support/database.ts';
@@ -45,15 +46,17 @@ describe.each(versions)('on PostgreSQL %i', (version) => {
       const tables = ['public.task_executions', 'public.schedules', 'public.users', 'public.tasks'];
       for (const table of tables) await wear(table, 'id = id', 2);
       const seen: number[] = [];
-      const watching = setInterval(async () => {
+      let ended = false;
+      const running = vacuumTables({ atOnce: 2, costDelay: 20 }).finally(() => (ended = true));
+      while (!ended) {
         const rows = await database.query<{ count: number }>(
           `SELECT count(*)::int AS count FROM pg_stat_activity
            WHERE datname = current_database() AND query LIKE 'VACUUM%' AND state = 'active'`,
         );
         seen.push(rows[0]!.count);
-      }, 5);
-      const { result, items } = await vacuumTables({ atOnce: 2, costDelay: 20 });
-      clearInterval(watching);
+        await sleep(5);
+      }
+      const { result, items } = await running;
       expect(result).toMatchObject({ done: 4, failed: 0, left: 0 });
       expect(items.map(({ item }) => item).sort()).toEqual(tables.toSorted());
       expect(Math.max(...seen)).toBe(2);

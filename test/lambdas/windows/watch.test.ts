@@ -11,7 +11,7 @@ import { openRun, readLease, readOccurrence, readRun } from '../../../lambdas/fr
 import { outboxOn } from '../../../lambdas/framework/outbox.ts';
 import type { Planning } from '../../../lambdas/windows/planning.ts';
 import { handler } from '../../../lambdas/windows/watch.step.ts';
-import { opening } from '../clients/opening.ts';
+import { opening } from '../../support/opening.ts';
 import { aRun, it as withTable } from '../../support/run-table.ts';
 import { writtenMetrics } from '../../support/written-metrics.ts';
 

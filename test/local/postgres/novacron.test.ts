@@ -1,15 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { seedNovacron } from '../../../local/novacron/seed.ts';
-import { type Cluster, startCluster } from '../../../local/postgres/cluster.ts';
+import { ownCluster, type OwnCluster } from '../../support/own-cluster.ts';
 
 const now = new Date('2026-01-31T23:30:00Z');
 const passwords = { novacron: 'n', maintenance: 'm' };
-let folder: string;
-let cluster: Cluster;
+let cluster: OwnCluster;
 let client: pg.Client;
 let seconds: number;
 
@@ -25,16 +21,14 @@ async function seeded(name: string): Promise<pg.Client> {
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'novacron-seed-'));
-  cluster = await startCluster({ folder });
+  cluster = await ownCluster();
   const start = performance.now();
   client = await seeded('novacron');
   seconds = (performance.now() - start) / 1_000;
 });
 afterAll(async () => {
   await client.end();
-  await cluster.stop();
-  await rm(folder, { recursive: true });
+  await cluster[Symbol.asyncDispose]();
 });
 
 const rows = async <R extends pg.QueryResultRow>(text: string) => (await client.query<R>(text)).rows;

@@ -5,7 +5,8 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { connected } from '../../../../lambdas/clients/postgres/connection.ts';
 import { postgres } from '../../../../lambdas/clients/postgres.ts';
-import { opening, openPostgres, type TestDatabase, testDatabase } from '../../../support/database.ts';
+import { openPostgres, type TestDatabase, testDatabase } from '../../../support/database.ts';
+import { opening } from '../../../support/opening.ts';
 import { until } from '../../../support/until.ts';
 
 let database: TestDatabase;

@@ -1,17 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Deferred } from '../../../../lambdas/framework/errors.ts';
 import type { Brake, Finding } from '../../../../lambdas/framework/result.ts';
-import { type Cluster, startCluster } from '../../../../local/postgres/cluster.ts';
+import { ownCluster, type OwnCluster } from '../../../support/own-cluster.ts';
 import { openSession } from '../../../support/database.ts';
 
 // A cluster of its own: its standby is paused, its server is pressed, and others must not feel it.
-let folder: string;
-let cluster: Cluster;
+let cluster: OwnCluster;
 let url: string;
 let admin: pg.Client;
 
@@ -26,8 +22,7 @@ const pidOf = async (client: pg.Client) =>
   (await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]!.pid;
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'governor-'));
-  cluster = await startCluster({ folder, standby: true });
+  cluster = await ownCluster({ standby: true });
   url = cluster.primary.url('postgres');
   admin = new pg.Client({ connectionString: url });
   await admin.connect();
@@ -38,8 +33,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await admin?.end();
-  await cluster?.stop();
-  if (folder) await rm(folder, { recursive: true });
+  await cluster?.[Symbol.asyncDispose]();
 });
 
 /** A session, and what its governor tells. */

@@ -1,23 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { Deadline } from '../../../../lambdas/framework/deadline.ts';
 import { Deferred } from '../../../../lambdas/framework/errors.ts';
 import type { Brake } from '../../../../lambdas/framework/result.ts';
-import { startCluster } from '../../../../local/postgres/cluster.ts';
+import { ownCluster } from '../../../support/own-cluster.ts';
 import { openSession } from '../../../support/database.ts';
 
 /** A cluster with a table, gone with the test; `connect` makes a connection that goes with it, too. */
 async function server(settings: Record<string, string | number>) {
-  const folder = await mkdtemp(path.join(tmpdir(), 'governor-full-'));
-  const cluster = await startCluster({ folder, settings });
-  onTestFinished(async () => {
-    await cluster.stop();
-    await rm(folder, { recursive: true });
-  });
+  const cluster = await ownCluster({ settings });
+  onTestFinished(() => cluster[Symbol.asyncDispose]());
   const url = cluster.primary.url('postgres');
   const connect = async () => {
     const client = new pg.Client({ connectionString: url, application_name: 'report' });

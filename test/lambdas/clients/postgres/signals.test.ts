@@ -1,13 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Facts, Signal } from '../../../../lambdas/clients/postgres/governor-rules.ts';
 import { rules } from '../../../../lambdas/clients/postgres/governor-rules.ts';
 import { Signals } from '../../../../lambdas/clients/postgres/signals.ts';
 import type { Finding } from '../../../../lambdas/framework/result.ts';
-import { type Cluster, startCluster } from '../../../../local/postgres/cluster.ts';
+import { ownCluster, type OwnCluster } from '../../../support/own-cluster.ts';
 import { testDatabase } from '../../../support/database.ts';
 import { versions } from '../../../support/versions.ts';
 
@@ -101,25 +98,22 @@ it('D20: Aurora’s readers are seen by its own function, and its lack of archiv
 });
 
 describe('on a server with its archiver', () => {
-  let folder: string;
-  let cluster: Cluster;
+  let cluster: OwnCluster;
   let admin: pg.Client;
   beforeAll(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'signals-'));
     const settings = {
       archive_mode: 'on',
       archive_command: '/bin/true',
       max_slot_wal_keep_size: '64MB',
       wal_keep_size: '0',
     };
-    cluster = await startCluster({ folder, settings });
+    cluster = await ownCluster({ settings });
     admin = new pg.Client({ connectionString: cluster.primary.url('postgres') });
     await admin.connect();
   });
   afterAll(async () => {
     await admin?.end();
-    await cluster?.stop();
-    if (folder) await rm(folder, { recursive: true });
+    await cluster?.[Symbol.asyncDispose]();
   });
   const write = (megabytes: number) =>
     admin.query(
