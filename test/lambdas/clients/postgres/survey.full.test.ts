@@ -12,7 +12,10 @@ beforeAll(async () => {
 }, 600_000);
 afterAll(() => cluster?.[Symbol.asyncDispose]());
 
-/** One call of a step as a dry run, in a process that has as much memory as a function of 256 MB. */
+/** As V8 has it in a function of 256 MB: with more room it would only collect later. */
+const heap = ['--max-old-space-size=160', '--max-semi-space-size=8'];
+
+/** One call of a step as a dry run, in a process of its own. */
 const program = (step: string) => `
   import { handler } from './lambdas/database/${step}.step.ts';
   import { postgres } from './lambdas/clients/postgres.ts';
@@ -22,6 +25,7 @@ const program = (step: string) => `
   let work = 0;
   const context = {
     ...opened, db, dryRun: true, run: { id: 'many', environment: 'test' },
+    record: { items: async () => new Map() },
     series: { periods: async () => [] }, baselines: { read: async () => new Map(), write: async () => {} },
     each: async (items, _act, { numbers = {} } = {}) => { work = items.length; return { done: 0, left: 0, failed: 0, numbers }; },
   };
@@ -29,18 +33,23 @@ const program = (step: string) => `
   await db[Symbol.asyncDispose]();
   console.log(JSON.stringify({ work, numbers, megabytes: process.resourceUsage().maxRSS / 1024 }));`;
 
-it.each(['find-trouble', 'vacuum-tables', 'analyse-tables', 'reindex-bloated', 'estimate-bloat'])(
-  '%s looks at ten thousand tables with thirty thousand indexes in less than 256 MB',
-  async (step) => {
-    const limits = ['--max-old-space-size=160', '--max-semi-space-size=8'];
-    const { stdout } = await execa(process.execPath, [...limits, '--input-type=module', '-e', program(step)], {
+it.each([
+  ['find-trouble', { tables: 10_000, indexes: 30_000 }],
+  ['vacuum-tables', { tables: 0 }],
+  ['analyse-tables', { tables: 0 }],
+  ['reindex-bloated', { indexes: 30_000 }],
+  ['estimate-bloat', { tableWasteBytes: 0, indexWasteBytes: 0 }],
+])(
+  '%s looks at ten thousand healthy tables with thirty thousand indexes, finds nothing to do, and takes less than 256 MB',
+  async (step, expected) => {
+    const { stdout } = await execa(process.execPath, [...heap, '--input-type=module', '-e', program(step)], {
       cwd: checkout,
       env: { DATABASE_URL: url },
     });
     const { work, numbers, megabytes } = JSON.parse(stdout) as Record<'work' | 'megabytes', number> & {
-      numbers: Record<string, number>;
+      numbers: object;
     };
-    console.log(step, { work, numbers, megabytes });
+    expect({ work, numbers }).toMatchObject({ work: 0, numbers: expected });
     expect(megabytes).toBeLessThan(256);
   },
 );
