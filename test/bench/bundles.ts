@@ -112,7 +112,7 @@ async function measured(name: StepName, folder: string): Promise<Measured> {
     await openTable();
     for (const client of Object.values(handler.spec.uses))
       await client.open(opening).catch((error) => {
-        // No database answers here; its driver is loaded by then.
+        // No database or cache answers here; its driver is loaded by then.
         if (error.name !== 'Retryable') throw error;
       });`;
   const plain = packages.map((found) => `import ${JSON.stringify(found)};`).join('\n');
@@ -154,6 +154,7 @@ const environment: Record<string, string> = {
   AWS_ACCESS_KEY_ID: 'bench',
   AWS_SECRET_ACCESS_KEY: 'bench',
   DATABASE_URL: 'postgresql://bench@127.0.0.1:1/bench',
+  REDIS_URL: 'redis://127.0.0.1:1',
   TABLE: 'bench',
 };
 

@@ -44,7 +44,9 @@ for (const [part, measure] of Object.entries({
   'the cache': cacheRows,
 })) {
   console.error(`Measuring ${part} ...`);
-  rows.push(...(await measure()));
+  const measured = await measure();
+  console.error(`${aligned(tableOf(measured))}\n`);
+  rows.push(...measured);
 }
 const table = tableOf(rows);
 console.log(`\n${facts}\n\n${aligned(table)}`);
