@@ -23,6 +23,12 @@ const banner = [
   'const __dirname = import.meta.dirname;',
 ].join('');
 
+/**
+ * Where the SDK looks for credentials that are not in the environment, as a function's always are. It imports them only when it gets so
+ * far: left out, a bundle is 90 KB smaller.
+ */
+const neverAsked = ['sso', 'ini', 'process', 'web-identity'].map((name) => `@aws-sdk/credential-provider-${name}`);
+
 /** Options that bundles share; benchmarks measure with the same. */
 export const bundling = {
   absWorkingDir: root,
@@ -38,6 +44,7 @@ export const bundling = {
   outExtension: { '.js': '.mjs' },
   loader: { '.eta': 'text', '.css': 'text' },
   banner: { js: banner },
+  external: neverAsked,
   logLevel: 'warning',
 } satisfies BuildOptions;
 

@@ -24,16 +24,16 @@ export function tableOf(rows: readonly Row[]): string {
     bar === undefined ? '' : verdict(value, bar, unit),
   ]);
   const all = [[...columns], columns.map(() => '---'), ...lines];
-  return all.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return all.map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n');
 }
 
 /** The same for a terminal: columns of one width. */
 export function aligned(table: string): string {
   const rows = table.split('\n').map((line) =>
     line
-      .split('|')
+      .split(/(?<!\\)\|/)
       .slice(1, -1)
-      .map((cell) => cell.trim()),
+      .map((cell) => cell.trim().replaceAll('\\|', '|')),
   );
   const widths = columns.map((_, i) => Math.max(...rows.map((cells) => (cells[i] === '---' ? 0 : cells[i]!.length))));
   return rows

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { steps } from '../../lambdas/registry.ts';
+import { steps, type StepName } from '../../lambdas/registry.ts';
+import { bundle } from '../../lib/constructs/bundles.ts';
 import { copyCheckout } from '../support/checkout.ts';
 
 let folder: string;
@@ -44,3 +45,14 @@ it('bundles are the same bytes on another synthesis and in another checkout, so 
   expect(assets).toHaveLength(Object.keys(steps).length);
   expect(await assetsOf(copyCheckout(join(folder, 'a-longer-name', 'two')), join(folder, 'out-2'))).toEqual(assets);
 }, 120_000);
+
+it('every bundle is whole: it is read where no package is in reach', async () => {
+  const names = Object.keys(steps) as StepName[];
+  const bundles = bundle(names, join(folder, 'bundles'));
+  const files = names.map((name) => join(bundles.folder(name), 'index.mjs'));
+  const program = `for (const file of ${JSON.stringify(files)}) if (typeof (await import(file)).handler !== 'function') throw new Error(file);`;
+  await execa(process.execPath, ['--input-type=module', '-e', program], {
+    cwd: folder,
+    env: { AWS_REGION: 'eu-central-1' },
+  });
+}, 60_000);
