@@ -5,7 +5,7 @@ import { GetAlarmMuteRuleCommand } from '@aws-sdk/client-cloudwatch';
 import { DisableRuleCommand, EnableRuleCommand } from '@aws-sdk/client-eventbridge';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { StepName } from '../../lambdas/registry.ts';
-import { childOf, expectClosed, history, muteRules, reportOf, stopIn, type Ending } from '../support/faults.ts';
+import { childOf, endings, expectClosed, history, muteRules, reportOf, stepOf, stopIn } from '../support/faults.ts';
 import * as faulty from '../support/faulty-code.ts';
 import { fault, limitTask } from '../support/injecting.ts';
 import { installGates, type Gates } from '../support/gates.ts';
@@ -24,16 +24,6 @@ beforeAll(async () => {
 afterAll(() => production?.stop());
 
 const start = (reason: string, more: object = {}) => production.start({ window: 'weekly', reason, ...more });
-const stepOf = async (execution: string, step: StepName) =>
-  (await production.run(execution)) && (await production.record(execution)).steps.find((one) => one.step === step);
-
-const failed: Ending = { outcome: 'failed', because: /^database_optimization failed/, notices: ['start', 'failure'] };
-const cancelled: Ending = {
-  outcome: 'cancelled',
-  because: /^its execution was stopped/,
-  notices: ['start', 'cancellation'],
-};
-const done: Ending = { outcome: 'done', because: 'all is done: database_optimization', notices: ['start', 'end'] };
 
 describe('W13: a step that fails', () => {
   const failures: { what: string; source: string; seconds?: number; reason: RegExp }[] = [
@@ -49,7 +39,7 @@ describe('W13: a step that fails', () => {
   it.each(failures)('that $what fails its operation, with the reason', async ({ source, seconds, reason }) => {
     await fault(production, vacuum, source, seconds);
     const execution = await start('a step fails');
-    await expectClosed(production, execution, failed);
+    await expectClosed(production, execution, endings.failed);
     const [operation] = (await production.run(execution))!.results!;
     expect(operation).toMatchObject({ outcome: 'failed' });
     expect(operation!.steps[0]).toMatchObject({ step: vacuum, target: 'novacron', outcome: 'failed' });
@@ -60,7 +50,7 @@ describe('W13: a step that fails', () => {
   it('for one of its items fails its operation, and does the others', async () => {
     await fault(production, vacuum, faulty.failingFor('orders'));
     const execution = await start('an item fails');
-    await expectClosed(production, execution, failed);
+    await expectClosed(production, execution, endings.failed);
     const items = (await production.record(execution)).items.filter(({ step }) => step === vacuum);
     expect(items.map(({ item, outcome }) => `${item} ${outcome}`).sort()).toEqual([
       'a done',
@@ -73,7 +63,7 @@ describe('W13: a step that fails', () => {
   it('by an answer that its machine cannot use breaks the operation, and the run says so', async () => {
     await fault(production, vacuum, faulty.answering({ failed: 'some' }));
     const execution = await start('an answer is of no use');
-    await expectClosed(production, execution, failed);
+    await expectClosed(production, execution, endings.failed);
     const [operation] = (await production.run(execution))!.results!;
     expect(operation!.reason).toMatch(/^failed: States\./);
   });
@@ -81,7 +71,7 @@ describe('W13: a step that fails', () => {
   it('by an answer of more than 256 KiB breaks the operation, which nothing can catch, and the run says so', async () => {
     await fault(production, vacuum, faulty.answeringBytes(300_000));
     const execution = await start('an answer is too large');
-    await expectClosed(production, execution, failed);
+    await expectClosed(production, execution, endings.failed);
     const [operation] = (await production.run(execution))!.results!;
     expect(operation!.reason).toMatch(/^failed: States\.DataLimitExceeded/);
   });
@@ -91,7 +81,7 @@ describe('W13: a step that fails', () => {
     const execution = await start('a check answers too much');
     expect(await production.ended(execution)).toMatchObject({ status: 'FAILED', error: 'States.DataLimitExceeded' });
     await expectClosed(production, execution, {
-      ...failed,
+      ...endings.failed,
       because: /^its execution ended FAILED: States\.DataLimitExceeded/,
     });
   });
@@ -104,10 +94,10 @@ describe('W13: a step that fails', () => {
     const execution = await start('a task takes too long');
     const operation = await childOf(production, execution, 'database_optimization');
     await production.ended(operation);
-    expect((await stepOf(execution, vacuum))!.endedAt).toBeUndefined();
+    expect((await stepOf(production, execution, vacuum))!.endedAt).toBeUndefined();
     expect(await production.lease()).toMatchObject({ holder: execution });
-    await expectClosed(production, execution, failed);
-    expect((await stepOf(execution, vacuum))!.endedAt).toBeDefined();
+    await expectClosed(production, execution, endings.failed);
+    expect((await stepOf(production, execution, vacuum))!.endedAt).toBeDefined();
     expect((await production.run(execution))!.results![0]!.steps[0]!.reason).toMatch(/^States\.Timeout/);
   });
 });
@@ -118,20 +108,20 @@ describe('D19: a function whose process is killed while it works', () => {
     await writeFile(once, '');
     await fault(production, vacuum, faulty.killedOnce(once), 8);
     const execution = await start('a process is killed');
-    await expectClosed(production, execution, done);
+    await expectClosed(production, execution, endings.done);
     const killed = (await history(production, await operationOf(execution))).find(({ type }) => type === 'TaskFailed');
     expect(killed?.taskFailedEventDetails?.error).toBe('Lambda.Unknown');
-    expect((await stepOf(execution, vacuum))!.calls).toBe(2);
+    expect((await stepOf(production, execution, vacuum))!.calls).toBe(2);
   });
 
   it('and whose window is stopped: the lease is free once its function could not be working any more, not before', async () => {
     await fault(production, vacuum, faulty.killedAtWork(), 8);
     const execution = await start('a process is killed unseen');
-    await eventually(() => stepOf(execution, vacuum), 30, 'no call');
+    await eventually(() => stepOf(production, execution, vacuum), 30, 'no call');
     await stopIn(production, execution, 'Run operation');
     const [call] = await production.table.query(`RUN#${execution.split(':').at(-1)}`, `CALL#${vacuum}`);
     expect(call).toBeDefined();
-    await expectClosed(production, execution, cancelled);
+    await expectClosed(production, execution, endings.cancelled);
     expect((await production.run(execution))!.closedAt! > (call!['until'] as string)).toBe(true);
   });
 
@@ -149,7 +139,7 @@ describe('windows/watch', () => {
     await stopIn(production, execution, 'Run operation');
     await sleep(2_000);
     if (new Date().getUTCSeconds() > 4) expect(await production.run(execution)).toMatchObject({ state: 'open' });
-    await expectClosed(production, execution, { ...cancelled, within: 120 });
+    await expectClosed(production, execution, { ...endings.cancelled, within: 120 });
     const closer = (await production.run(execution))!.closer!;
     expect(closer.split(':').at(-1)).toMatch(/^lost-/);
     await gate.open();
@@ -172,7 +162,7 @@ describe('windows/watch', () => {
     );
     expect(later.Schedule).toMatchObject({ Duration: 'PT10M' });
     await gate.open();
-    await expectClosed(production, execution, done);
+    await expectClosed(production, execution, endings.done);
   });
 
   const ruleOf = (AlarmMuteRuleName: string) =>

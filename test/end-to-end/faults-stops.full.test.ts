@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { steps, type StepName } from '../../lambdas/registry.ts';
-import { childOf, expectClosed, isIn, stopIn, type Ending } from '../support/faults.ts';
+import { childOf, endings, expectClosed, isIn, stopIn } from '../support/faults.ts';
 import { answering, busyFor } from '../support/faulty-code.ts';
 import { replaceCode } from '../support/function-code.ts';
 import { installGates, type Gates, type Place } from '../support/gates.ts';
@@ -18,8 +18,6 @@ afterAll(() => production?.stop());
 
 const places: Place[] = ['before', 'after'];
 const cancelled = { outcome: 'cancelled', because: 'its execution was stopped (Stopped: by the test)' } as const;
-
-const done: Ending = { outcome: 'done', because: 'all is done: database_optimization', notices: ['start', 'end'] };
 
 const window = statesOf('window');
 const closing = statesOf('close-run');
@@ -196,19 +194,19 @@ describe('W13: closing that is stopped', () => {
       name: 'Settle',
       step: 'windows/settle-run',
       place: 'after',
-      ending: done,
+      ending: endings.done,
     },
     {
       name: 'Announce end',
       step: 'windows/announce-end',
       place: 'after',
-      ending: done,
+      ending: endings.done,
     },
     {
       name: 'Give the lease back',
       step: 'windows/end-run',
       place: 'after',
-      ending: done,
+      ending: endings.done,
     },
   ] as const)(
     'because the window is stopped while it is in $name, $place its work',
@@ -232,7 +230,7 @@ describe('W13: closing that is stopped', () => {
     const run = { id: execution.split(':').at(-1) };
     await stopIn(production, await production.start({ run }, { machine: 'close-run' }), 'Another one closes it');
     await gate.open();
-    await expectClosed(production, execution, done);
+    await expectClosed(production, execution, endings.done);
     expect((await production.ended(execution)).status).toBe('SUCCEEDED');
   });
 
@@ -241,7 +239,7 @@ describe('W13: closing that is stopped', () => {
     const execution = await production.start({ window: 'weekly', reason: 'its closing is stopped' });
     await stopIn(production, await childOf(production, execution, 'close-run'), 'Try again soon');
     await notYet[Symbol.asyncDispose]();
-    await expectClosed(production, execution, done);
+    await expectClosed(production, execution, endings.done);
   });
 
   it('in Give it time, after the window was stopped: no rule starts another one, windows/watch does', async () => {

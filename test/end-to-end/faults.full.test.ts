@@ -8,7 +8,7 @@ import { ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StepName } from '../../lambdas/registry.ts';
 import { reportKeys } from '../../lambdas/reports/report-keys.ts';
-import { expectClosed, isClosed, isIn, muteRules, reportOf, stopIn, type Ending } from '../support/faults.ts';
+import { endings, expectClosed, isClosed, isIn, muteRules, reportOf, stepOf, stopIn } from '../support/faults.ts';
 import * as faulty from '../support/faulty-code.ts';
 import { fault, limitTask } from '../support/injecting.ts';
 import { installGates, type Gates } from '../support/gates.ts';
@@ -29,21 +29,6 @@ afterAll(() => production?.stop());
 const start = (reason: string, more: object = {}) => production.start({ window: 'weekly', reason, ...more });
 /** Until so soon that a blocked checklist is not asked again. */
 const soon = () => new Date(Date.now() + 10 * 60_000).toISOString();
-const stepOf = async (execution: string, step: StepName) =>
-  (await production.run(execution)) && (await production.record(execution)).steps.find((one) => one.step === step);
-
-const failed: Ending = { outcome: 'failed', because: /^database_optimization failed/, notices: ['start', 'failure'] };
-const cancelled: Ending = {
-  outcome: 'cancelled',
-  because: /^its execution was stopped/,
-  notices: ['start', 'cancellation'],
-};
-const done: Ending = { outcome: 'done', because: 'all is done: database_optimization', notices: ['start', 'end'] };
-const blocked: Ending = {
-  outcome: 'blocked',
-  because: /^the checklist blocked it/,
-  notices: ['start', 'blocked', 'failure'],
-};
 
 describe('a function that goes on after its window was stopped', () => {
   const rulesSoon = async () => {
@@ -75,7 +60,8 @@ describe('a function that goes on after its window was stopped', () => {
     await isClosed(production, execution);
     expect(await rulesSoon()).toBe(0);
     expect(
-      (await stepOf(execution, 'windows/mute-alarms'))!.endedAt! < (await production.run(execution))!.closedAt!,
+      (await stepOf(production, execution, 'windows/mute-alarms'))!.endedAt! <
+        (await production.run(execution))!.closedAt!,
     ).toBe(true);
     for (const AlarmMuteRuleName of await muteRules(production))
       await production.cloudwatch.send(new DeleteAlarmMuteRuleCommand({ AlarmMuteRuleName }));
@@ -85,7 +71,7 @@ describe('a function that goes on after its window was stopped', () => {
   it('in a step of ours that changes by the ledger: it is refused at once, and what it had changed is taken back', async () => {
     await fault(production, 'windows/mute-alarms', faulty.writingOn(60, { ledger: true }));
     const execution = await stopWhileItWrites();
-    await expectClosed(production, execution, cancelled);
+    await expectClosed(production, execution, endings.cancelled);
     expect(await rulesSoon()).toBe(0);
     const { items, ledger } = await production.record(execution);
     expect(ledger.length).toBeGreaterThanOrEqual(2);
@@ -101,7 +87,7 @@ describe('a check that cannot be asked blocks the run, with the reason', () => {
     await fault(production, backup, faulty.throwing('the bucket is gone'));
     const execution = await start('a check throws', { until: soon() });
     await expectClosed(production, execution, {
-      ...blocked,
+      ...endings.blocked,
       because: /backup.*it could not be asked: Error: .*the bucket is gone/,
     });
     expect((await production.run(execution))!.results).toMatchObject([{ outcome: 'skipped' }]);
@@ -111,15 +97,21 @@ describe('a check that cannot be asked blocks the run, with the reason', () => {
   it('because its function takes too long', async () => {
     await fault(production, backup, faulty.hanging(), 1);
     const execution = await start('a check hangs', { until: soon() });
-    await expectClosed(production, execution, { ...blocked, because: /it could not be asked: Sandbox\.Timedout/ });
+    await expectClosed(production, execution, {
+      ...endings.blocked,
+      because: /it could not be asked: Sandbox\.Timedout/,
+    });
   });
 
   it('because its task takes too long: the lease is kept until the function has ended', async () => {
     await fault(production, backup, faulty.busyFor(6), 20);
     await limitTask(production, 'window', 'Ask', 2);
     const execution = await start('a check hangs', { until: soon() });
-    await expectClosed(production, execution, { ...blocked, because: /it could not be asked: States\.Timeout/ });
-    expect((await stepOf(execution, backup))!.endedAt).toBeDefined();
+    await expectClosed(production, execution, {
+      ...endings.blocked,
+      because: /it could not be asked: States\.Timeout/,
+    });
+    expect((await stepOf(production, execution, backup))!.endedAt).toBeDefined();
   });
 });
 
@@ -146,7 +138,7 @@ describe('closing', () => {
     await gate.reached();
     await stopIn(production, execution, 'Run operation');
     const closers = await Promise.all([close(execution), close(execution)]);
-    await expectClosed(production, execution, cancelled);
+    await expectClosed(production, execution, endings.cancelled);
     for (const closer of closers) {
       const { status, output } = await production.ended(closer);
       expect({ status, output: JSON.parse(output!) as unknown }).toMatchObject({
@@ -168,7 +160,7 @@ describe('closing', () => {
     const other = await close(execution);
     await isIn(production, other, 'Another one closes it');
     await gate.open();
-    await expectClosed(production, execution, done);
+    await expectClosed(production, execution, endings.done);
     expect((await production.ended(execution)).status).toBe('SUCCEEDED');
     expect(JSON.parse((await production.ended(other)).output!)).toMatchObject({ outcome: 'done' });
     expect(await reportVersions(execution)).toHaveLength(1);
@@ -183,7 +175,10 @@ describe('closing', () => {
     await gate.reached();
     await isIn(production, execution, 'Close run');
     await gate.open();
-    await expectClosed(production, execution, { ...failed, because: /^database_optimization stopped from outside/ });
+    await expectClosed(production, execution, {
+      ...endings.failed,
+      because: /^database_optimization stopped from outside/,
+    });
     expect(await production.ended(execution)).toMatchObject({ status: 'FAILED', error: 'Failed' });
     expect(JSON.parse((await production.ended(other)).output!)).toMatchObject({ outcome: 'failed' });
     await working.open();
@@ -208,7 +203,7 @@ describe('W17: alarms are muted while a run lives, and only then', () => {
       'novacron-replication-lag',
     ]);
     await gate.open();
-    await expectClosed(production, execution, done);
+    await expectClosed(production, execution, endings.done);
   });
 
   it('a rule that somebody changed meanwhile is neither extended nor removed, and the report says so', async () => {

@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-sfn';
 import { expect } from 'vitest';
 import type { Run, RunOutcome } from '../../lambdas/framework/run.ts';
+import type { StepName } from '../../lambdas/registry.ts';
 import { reportKeys } from '../../lambdas/reports/report-keys.ts';
 import { operations } from '../../lib/operations.ts';
 import { eventually, type Production } from './production.ts';
@@ -95,6 +96,18 @@ export interface Ending {
   /** Seconds until the lease is free. */
   within?: number;
 }
+
+/** How a weekly window of database_optimization alone ends. */
+export const endings = {
+  done: { outcome: 'done', because: 'all is done: database_optimization', notices: ['start', 'end'] },
+  failed: { outcome: 'failed', because: /^database_optimization failed/, notices: ['start', 'failure'] },
+  cancelled: { outcome: 'cancelled', because: /^its execution was stopped/, notices: ['start', 'cancellation'] },
+  blocked: { outcome: 'blocked', because: /^the checklist blocked it/, notices: ['start', 'blocked', 'failure'] },
+} satisfies Record<string, Ending>;
+
+/** What the run's record has of a step, once there is a run. */
+export const stepOf = async (production: Production, execution: string, step: StepName) =>
+  (await production.run(execution)) && (await production.record(execution)).steps.find((one) => one.step === step);
 
 /** Waits until the lease is free and looks at everything that a run leaves behind, however it ended. */
 export async function expectClosed(production: Production, execution: string, ending: Ending): Promise<void> {

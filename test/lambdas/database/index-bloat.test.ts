@@ -4,6 +4,7 @@ import type { LeafPages } from '../../../lambdas/clients/postgres/leaf-pages.ts'
 import { definitionOf, findingsOn, type Index, verdictOn } from '../../../lambdas/database/index-bloat.ts';
 import { handler as weekly } from '../../../lambdas/database/reindex-bloated.step.ts';
 import { handler as monthly } from '../../../lambdas/database/rebuild-indexes.step.ts';
+import { indexFacts } from '../../support/facts.ts';
 
 const rules = weekly.spec.input.parse({});
 const now = new Date('2026-11-24T03:00:00Z');
@@ -12,42 +13,18 @@ const daysAgo = (days: number) => new Date(now.getTime() - days * 86_400_000).to
 const pages = 27_450;
 /** Ten million bigints in order: 225 MB. */
 const index = (differences: Partial<Index> = {}): Index => ({
-  oid: 20_000,
-  name: 'public.tasks_pkey',
-  relname: 'tasks_pkey',
-  table: 19_000,
-  tableName: 'public.tasks',
-  accessMethod: 'btree',
-  owner: 'novacron',
-  owned: true,
-  partitioned: false,
-  parent: null,
-  valid: true,
-  ready: true,
-  live: true,
-  unique: true,
-  primary: true,
-  exclusion: false,
-  immediate: true,
-  nullsNotDistinct: false,
-  replicaIdentity: false,
-  clustered: false,
-  constraint: 18_000,
-  firstColumn: null,
-  keys: [1],
-  included: [],
-  operatorClasses: [3_124],
-  collations: [0],
-  keyOptions: [0],
-  expressions: null,
-  predicate: null,
-  options: {},
-  pages,
-  estimatedTuples: 10_000_000,
-  bytes: pages * 8_192,
-  scans: 1_000,
-  scannedAt: null,
-  busy: false,
+  ...indexFacts({
+    name: 'public.tasks_pkey',
+    relname: 'tasks_pkey',
+    unique: true,
+    primary: true,
+    keys: [1],
+    firstColumn: 'id',
+    operatorClasses: [3_124],
+    pages,
+    estimatedTuples: 10_000_000,
+    bytes: pages * 8_192,
+  }),
   columns: [{ width: 8, varies: false, align: 8, nulls: 0, distinct: -1 }],
   deduplicates: false,
   changedShare: 0,
