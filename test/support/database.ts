@@ -26,6 +26,13 @@ export interface TestDatabase extends AsyncDisposable {
   connect(url?: string): Promise<pg.Client>;
 }
 
+/** Statements as the application's role, whose tables are then its own. */
+export async function asApplication(database: TestDatabase, ...statements: string[]): Promise<void> {
+  await database.query('SET ROLE novacron');
+  for (const statement of statements) await database.query(statement);
+  await database.query('RESET ROLE');
+}
+
 /** A cluster of this version, for what is about the server and not about a database. */
 export function sharedCluster(version: Version = newest): SharedCluster {
   const cluster = inject('clusters')[version];

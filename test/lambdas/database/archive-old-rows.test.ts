@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Postgres } from '../../../lambdas/clients/postgres.ts';
 import { handler as archiveLogTables } from '../../../lambdas/database/archive-log-tables.step.ts';
 import { handler as archiveOldData } from '../../../lambdas/database/archive-old-data.step.ts';
-import { eachInMemory, openPostgres, type TestDatabase, testDatabase } from '../../support/database.ts';
+import { asApplication, eachInMemory, openPostgres, type TestDatabase, testDatabase } from '../../support/database.ts';
 import { objectStore, type ObjectStore } from '../../support/object-store.ts';
 import { newest, versions } from '../../support/versions.ts';
 
@@ -15,14 +15,10 @@ afterAll(() => store[Symbol.asyncDispose]());
 let database: TestDatabase;
 afterEach(() => database[Symbol.asyncDispose]());
 
-const asApplication = async (...statements: string[]) => {
-  await database.query('SET ROLE novacron');
-  for (const statement of statements) await database.query(statement);
-  await database.query('RESET ROLE');
-};
 /** 1,000 rows, one an hour back from now: 280 are older than thirty days. */
 const table = async () =>
   asApplication(
+    database,
     `CREATE TABLE public."Old Logs" (kind text, id int, created_at timestamptz NOT NULL, body text, PRIMARY KEY (kind, id))`,
     `INSERT INTO public."Old Logs" SELECT 'k' || i % 3, i, now() - i * interval '1 hour' - interval '1 minute', E'line\n' || i FROM generate_series(0, 999) AS i`,
   );
@@ -132,6 +128,7 @@ describe('D3: nothing goes that is not archived', () => {
 
   it('D3: the trap of a cascade: deleting a log row takes rows that nobody archived; ours leaves the table alone', async () => {
     await asApplication(
+      database,
       `CREATE TABLE public.details (kind text, id int, FOREIGN KEY (kind, id) REFERENCES public."Old Logs" ON DELETE CASCADE)`,
       `INSERT INTO public.details SELECT kind, id FROM public."Old Logs"`,
     );
@@ -151,6 +148,7 @@ describe('D3: nothing goes that is not archived', () => {
 
   it('D3: the trap of row-level security: an archive of the rows that a policy shows would verify; ours is an error', async () => {
     await asApplication(
+      database,
       `ALTER TABLE public."Old Logs" ENABLE ROW LEVEL SECURITY`,
       `ALTER TABLE public."Old Logs" FORCE ROW LEVEL SECURITY`,
       `CREATE POLICY one ON public."Old Logs" USING (kind = 'k1')`,
@@ -179,7 +177,7 @@ describe('D3: nothing goes that is not archived', () => {
       'fires its triggers once for each (audit)',
     ],
   ])('D3: a table that %s is a finding, not a failure', async (_, change, why) => {
-    await asApplication(change);
+    await asApplication(database, change);
     expect((await archive(logs)).result).toMatchObject({
       done: 0,
       failed: 0,

@@ -3,10 +3,9 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { openPostgres } from '../../support/database.ts';
+import { asApplication, openPostgres } from '../../support/database.ts';
 import {
   archivedOf,
-  asApplication,
   database,
   gone,
   hashOf,
@@ -32,7 +31,11 @@ describe('D7: what others do meanwhile, and what goes wrong', () => {
     );
     expect(keys).toHaveLength(200);
 
-    await asApplication(`UPDATE runs SET output = 'seen' WHERE id = 19`, `INSERT INTO tasks VALUES (20, 'restored')`);
+    await asApplication(
+      database,
+      `UPDATE runs SET output = 'seen' WHERE id = 19`,
+      `INSERT INTO tasks VALUES (20, 'restored')`,
+    );
     const busy = await database.connect(database.urls.novacron);
     await busy.query('BEGIN');
     await busy.query('SELECT FROM runs WHERE id = 60 FOR UPDATE');
@@ -75,6 +78,7 @@ describe('D7: what others do meanwhile, and what goes wrong', () => {
     'D7: when %s in the middle of deleting, every row that went is archived, and the next call does the rest',
     async (what) => {
       await asApplication(
+        database,
         'TRUNCATE runs',
         `INSERT INTO runs SELECT i, CASE WHEN i <= 15000 THEN 10 ELSE 11 END, date_trunc('second', now()) - interval '2 days', 'output ' || i FROM generate_series(1, 100000) AS i`,
       );

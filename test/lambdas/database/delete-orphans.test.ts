@@ -1,8 +1,8 @@
+import { asApplication } from '../../support/database.ts';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { versions } from '../../support/versions.ts';
 import {
   archivedOf,
-  asApplication,
   database,
   gone,
   hashOf,
@@ -35,6 +35,7 @@ describe.each(versions)('D7 on PostgreSQL %i', (version) => {
 
   it('D7: the trap of NOT IN: over a parent’s column with a NULL the runbook’s way deletes nothing; ours refuses such a parent', async () => {
     await asApplication(
+      database,
       'CREATE TABLE codes (code bigint UNIQUE)',
       'INSERT INTO codes SELECT id FROM tasks',
       'INSERT INTO codes VALUES (NULL)',
@@ -50,7 +51,7 @@ describe.each(versions)('D7 on PostgreSQL %i', (version) => {
   });
 
   it('D7: the trap of the naive anti-join: it deletes rows that name nobody; ours leaves them', async () => {
-    await asApplication(`UPDATE runs SET task_id = NULL WHERE id <= 10`);
+    await asApplication(database, `UPDATE runs SET task_id = NULL WHERE id <= 10`);
     const naive = `SELECT id FROM runs AS r WHERE NOT EXISTS (SELECT FROM tasks AS t WHERE t.id = r.task_id)`;
     expect(await database.query(`${naive} AND task_id IS NULL`)).toHaveLength(10);
     await removeOrphans();
@@ -60,6 +61,7 @@ describe.each(versions)('D7 on PostgreSQL %i', (version) => {
 
   it('D7: the trap of the cliff: NOT IN is planned as a scan of the parents for each row once they outgrow work_mem; ours reads each table once', async () => {
     await asApplication(
+      database,
       'INSERT INTO tasks SELECT i FROM generate_series(2000, 300000) AS i',
       'ANALYZE tasks',
       'ANALYZE runs',
@@ -80,6 +82,7 @@ describe.each(versions)('D7 on PostgreSQL %i', (version) => {
 
   it('D7: of a partitioned table with a key of two columns and awkward names', async () => {
     await asApplication(
+      database,
       `CREATE TABLE "Audit ""Log""" (id bigint, "When" timestamptz, "User Id" varchar, PRIMARY KEY (id, "When")) PARTITION BY RANGE ("When")`,
       `CREATE TABLE audit_1 PARTITION OF "Audit ""Log""" FOR VALUES FROM ('2026-01-01Z') TO ('2026-02-01Z')`,
       `CREATE TABLE audit_2 PARTITION OF "Audit ""Log""" FOR VALUES FROM ('2026-02-01Z') TO ('2026-03-01Z')`,
@@ -168,7 +171,7 @@ describe('D7: what is left alone, and why', () => {
     ['D7: more than a fifth', ['DELETE FROM tasks WHERE id % 2 = 0'], {}, /1000 of 2000 rows look like orphans/],
     ['D7: no primary key', ['ALTER TABLE runs DROP CONSTRAINT runs_pkey'], {}, /no primary key/],
   ])('%s', async (_, trouble, differences, message) => {
-    await asApplication(...trouble);
+    await asApplication(database, ...trouble);
     const rows = await before();
     const { result, order } = await removeOrphans({ relations: [{ ...relation, ...differences }] });
     expect(order).toEqual([]);
@@ -180,6 +183,7 @@ describe('D7: what is left alone, and why', () => {
 
   it('D7: the harm of a cascade and of a trigger, had it not looked: rows that nobody archived are gone, and one row more for each', async () => {
     await asApplication(
+      database,
       'CREATE TABLE reports (id int, run_id bigint REFERENCES runs ON DELETE CASCADE)',
       `INSERT INTO reports SELECT id, id FROM runs WHERE ${gone}`,
       'CREATE TABLE trail (run_id bigint)',
@@ -191,20 +195,20 @@ describe('D7: what is left alone, and why', () => {
     expect(await idsOf('reports')).toEqual([]);
     expect(await hashOf('trail')).toMatchObject({ rows: 200 });
     await database.query('ROLLBACK');
-    await asApplication('DROP TABLE reports');
+    await asApplication(database, 'DROP TABLE reports');
     const { result } = await removeOrphans({ relations: [{ ...relation, triggers: ['audit'] }] });
     expect(result).toMatchObject({ done: 1, numbers: { orphans: 200 } });
     expect(await hashOf('trail')).toMatchObject({ rows: 200 });
   });
 
   it('D7: more than a fifth goes once a person has confirmed it', async () => {
-    await asApplication('DELETE FROM tasks WHERE id % 2 = 0');
+    await asApplication(database, 'DELETE FROM tasks WHERE id % 2 = 0');
     const { result } = await removeOrphans({ relations: [{ ...relation, confirm: true }] });
     expect(result).toMatchObject({ done: 1, numbers: { orphans: 1_000 } });
   });
 
   it('D7: without the right to delete it names the grant', async () => {
-    await asApplication(`ALTER TABLE runs OWNER TO novacron`);
+    await asApplication(database, `ALTER TABLE runs OWNER TO novacron`);
     await database.query('ALTER TABLE runs OWNER TO postgres');
     expect((await removeOrphans()).result.findings).toMatchObject([
       { remedy: 'GRANT SELECT, UPDATE, DELETE ON public.runs TO novacron_maintenance' },
@@ -212,7 +216,7 @@ describe('D7: what is left alone, and why', () => {
   });
 
   it('D7: rows younger than the minimum age stay: their parent may not be committed yet', async () => {
-    await asApplication(`INSERT INTO runs VALUES (5000, 990, now() - interval '23 hours', 'young')`);
+    await asApplication(database, `INSERT INTO runs VALUES (5000, 990, now() - interval '23 hours', 'young')`);
     expect((await removeOrphans()).result.numbers).toMatchObject({ orphans: 200 });
     expect((await idsOf('runs')).at(-1)).toBe(5_000);
   });
@@ -238,6 +242,7 @@ describe('D7: what is left alone, and why', () => {
 it('D7: with nothing configured it looks where NovaCron has orphans: executions of no task, entries of no user older than 30 days', async () => {
   await makeNovaCron();
   await asApplication(
+    database,
     'DELETE FROM tasks WHERE id % 25 = 0',
     `DELETE FROM users WHERE get_byte(decode(left(id::text, 2), 'hex'), 0) < 5`,
   );

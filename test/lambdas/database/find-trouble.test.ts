@@ -97,7 +97,9 @@ describe.each(versions)('on PostgreSQL %i', (version) => {
 
 /** The standby has what the primary has written until now. */
 async function replayed(database: TestDatabase): Promise<void> {
-  const [now] = await database.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn');
+  // The tests' servers commit asynchronously: one commit that is not flushes what came before it.
+  await database.query(`SET synchronous_commit = local; SELECT pg_logical_emit_message(true, 'test', 'replayed')`);
+  const [now] = await database.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn');
   const behind = () => database.query('SELECT FROM pg_stat_replication WHERE replay_lsn < $1::pg_lsn', [now?.lsn]);
   for (const until = Date.now() + 10_000; (await behind()).length > 0; await sleep(20))
     if (Date.now() > until) throw new Error('The standby did not catch up within 10 s.');

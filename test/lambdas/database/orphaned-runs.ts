@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { handler } from '../../../lambdas/database/delete-orphans.step.ts';
-import { runOn, type RunOptions, type TestDatabase, testDatabase } from '../../support/database.ts';
+import { asApplication, runOn, type RunOptions, type TestDatabase, testDatabase } from '../../support/database.ts';
 import { objectStore, type ObjectStore } from '../../support/object-store.ts';
 import type { Version } from '../../support/versions.ts';
 
@@ -16,20 +16,13 @@ export let database: TestDatabase;
 export async function makeDatabase(version?: Version) {
   database = await testDatabase({ empty: true, version });
   await database.query('GRANT CREATE ON SCHEMA public TO novacron');
-  await asApplication(...tables);
+  await asApplication(database, ...tables);
 }
 /** NovaCron's own instead, as its generator makes it. */
 export async function makeNovaCron() {
   database = await testDatabase();
 }
 afterEach(() => database[Symbol.asyncDispose]());
-
-/** As the application does. */
-export async function asApplication(...statements: string[]) {
-  await database.query('SET ROLE novacron');
-  for (const statement of statements) await database.query(statement);
-  await database.query('RESET ROLE');
-}
 
 export const relation = { child: 'public.runs', column: 'task_id', parent: 'public.tasks' };
 export const removeOrphans = async (settings: object = { relations: [relation] }, options: RunOptions = {}) =>

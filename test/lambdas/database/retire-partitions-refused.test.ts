@@ -1,7 +1,7 @@
+import { asApplication } from '../../support/database.ts';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
   ages,
-  asApplication,
   atOnce,
   database,
   logs,
@@ -101,6 +101,7 @@ describe('D9: what is past retention and stays', () => {
   it('D9: the trap of two retentions: the database’s own 365 days win over the runbook’s 90, and the conflict is reported', async () => {
     await logsOf(5);
     await asApplication(
+      database,
       `CREATE TABLE public.system_config (config_key text PRIMARY KEY, config_value jsonb)`,
       `INSERT INTO public.system_config VALUES ('audit_log_retention_days', '365'), ('other', '{}')`,
     );
@@ -117,6 +118,7 @@ describe('D9: what is past retention and stays', () => {
       ],
     });
     await asApplication(
+      database,
       `UPDATE public.system_config SET config_value = '"for ever"' WHERE config_key = 'audit_log_retention_days'`,
     );
     expect((await retirePartitions(logs)).result).toMatchObject({
@@ -125,6 +127,7 @@ describe('D9: what is past retention and stays', () => {
       findings: [{ severity: 'critical', message: expect.stringContaining('nothing is retired') }],
     });
     await asApplication(
+      database,
       `UPDATE public.system_config SET config_value = '"100"' WHERE config_key = 'audit_log_retention_days'`,
     );
     expect((await retirePartitions(logs)).result).toMatchObject({ done: 2 });
@@ -180,6 +183,7 @@ describe('D9: never drop what is not archived', () => {
     await logsOf(4, { extra: withDefault });
     await retirePartitions(atOnce);
     await asApplication(
+      database,
       `CREATE TABLE public.logs_4 PARTITION OF public.logs FOR VALUES FROM ('${month(-4)}') TO ('${month(-3)}')`,
       `INSERT INTO public.logs (at) VALUES ('${month(-4)}')`,
     );

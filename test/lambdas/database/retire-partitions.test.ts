@@ -1,9 +1,9 @@
+import { asApplication } from '../../support/database.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { versions } from '../../support/versions.ts';
 import {
   ages,
-  asApplication,
   atOnce,
   attached,
   contentOf,
@@ -133,6 +133,7 @@ describe.each(versions)('on PostgreSQL %i', (version) => {
   it('D9: the trap of names: the four that the runbook drops, and what ours does by the bounds', async () => {
     await logsOf(1);
     await asApplication(
+      database,
       `CREATE TABLE public.audit_logs_2026_01_backup (id int)`,
       `CREATE TABLE public.audit_logs_2025_legal_hold (id int)`,
       `CREATE TABLE public."audit_logsX2025" (id int)`,
