@@ -3,9 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs, styleText } from 'node:util';
 import { cacheFolder } from '../local/bare/cache.mjs';
 import { hostsAreThere, whyNoHosts } from '../local/bare/hosts.mjs';
-import { windowNames } from '../local/environment.ts';
+import { database, windowNames } from '../local/environment.ts';
 import { seedPast } from '../local/novacron/past.ts';
-import { database } from '../local/environment.ts';
 import { startSystem, type System } from '../local/system.ts';
 import { fetchReport, runWindow } from '../local/window.ts';
 

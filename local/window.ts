@@ -17,8 +17,7 @@ import type { Run } from '../lambdas/framework/run.ts';
 import type { ItemItem } from '../lambdas/framework/record-items.ts';
 import { reportKeys } from '../lambdas/reports/report-keys.ts';
 import { namesOf } from '../lib/names.ts';
-import type { Emulator } from './aws/emulator.ts';
-import { clientSettings } from './aws/emulator.ts';
+import { clientSettings, type Emulator } from './aws/emulator.ts';
 
 const environment = 'production';
 

@@ -12,9 +12,8 @@ import { steps } from '../../lambdas/registry.ts';
 import { namesOf } from '../../lib/names.ts';
 import { operations } from '../../lib/operations.ts';
 import { bootstrap, deploy, destroy } from '../../local/aws/cdk.ts';
-import { startEmulator, type Emulator } from '../../local/aws/emulator.ts';
+import { clientSettings, type Emulator, startEmulator } from '../../local/aws/emulator.ts';
 import { writeLocalConfiguration } from '../../local/environment.ts';
-import { clientSettings } from '../../local/aws/emulator.ts';
 import { copyCheckout } from '../support/checkout.ts';
 
 const stacks = ['novacron-production-data', 'novacron-production-automation'];

@@ -8,6 +8,19 @@ import { propertiesOf, synthesized } from '../support/stacks.ts';
 // Synthesized once: what every test below looks at. cdk-nag has no finding, or this throws.
 const app = synthesized();
 
+/** Of a bucket. */
+const versionedUnderOurKey = {
+  VersioningConfiguration: { Status: 'Enabled' },
+  BucketEncryption: {
+    ServerSideEncryptionConfiguration: [
+      Match.objectLike({
+        BucketKeyEnabled: true,
+        ServerSideEncryptionByDefault: Match.objectLike({ SSEAlgorithm: 'aws:kms' }),
+      }),
+    ],
+  },
+};
+
 describe.each(environments)('data of %s', (environment) => {
   const { data } = app.of(environment);
   const precious = environment === 'production';
@@ -81,15 +94,7 @@ describe.each(environments)('data of %s', (environment) => {
   it('keeps archives under our key, each version of them, cheaply after a month, and clears what a killed call had uploaded', () => {
     data.hasResourceProperties('AWS::S3::Bucket', {
       BucketName: namesOf(shipped(environment)).archivesBucket,
-      VersioningConfiguration: { Status: 'Enabled' },
-      BucketEncryption: {
-        ServerSideEncryptionConfiguration: [
-          Match.objectLike({
-            BucketKeyEnabled: true,
-            ServerSideEncryptionByDefault: Match.objectLike({ SSEAlgorithm: 'aws:kms' }),
-          }),
-        ],
-      },
+      ...versionedUnderOurKey,
       LifecycleConfiguration: {
         Rules: [
           Match.objectLike({
@@ -105,15 +110,7 @@ describe.each(environments)('data of %s', (environment) => {
   it('keeps earlier versions of reports under our key, and writes down who reads them', () => {
     data.hasResourceProperties('AWS::S3::Bucket', {
       BucketName: namesOf(shipped(environment)).reportsBucket,
-      VersioningConfiguration: { Status: 'Enabled' },
-      BucketEncryption: {
-        ServerSideEncryptionConfiguration: [
-          Match.objectLike({
-            BucketKeyEnabled: true,
-            ServerSideEncryptionByDefault: Match.objectLike({ SSEAlgorithm: 'aws:kms' }),
-          }),
-        ],
-      },
+      ...versionedUnderOurKey,
       LifecycleConfiguration: {
         Rules: [Match.objectLike({ NoncurrentVersionExpiration: { NoncurrentDays: 30 } })],
       },

@@ -8,8 +8,7 @@ import { test } from 'vitest';
 import { tableOn, type Table } from '../../lambdas/clients/table.ts';
 import { keys } from '../../lambdas/framework/keys.ts';
 import type { Run } from '../../lambdas/framework/run.ts';
-import { startEmulator } from '../../local/aws/emulator.ts';
-import { clientSettings } from '../../local/aws/emulator.ts';
+import { clientSettings, startEmulator } from '../../local/aws/emulator.ts';
 
 /** `it` with a real run table of its own for each test; the emulator behind it serves the whole file. */
 export const it = test

@@ -1,3 +1,4 @@
+import { replayed } from '../../support/replayed.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -29,15 +30,10 @@ describe.each(versions)('on PostgreSQL %i', (version) => {
     const context = { db } as unknown as Parameters<typeof handler.spec.run>[1];
     return handler.spec.run(handler.spec.input.parse(settings), context);
   };
-  const caughtUp = async () => {
-    const behind = `SELECT FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()`;
-    for (const until = Date.now() + 10_000; (await primary!.query(behind)).rowCount === 0; await sleep(20))
-      if (Date.now() > until) throw new Error('The standby did not catch up.');
-  };
 
   it('D4: the trap: on the primary the runbook’s time is null, and on an idle replica it grows; ours says that nothing lags', async () => {
     await primary!.query('CREATE TABLE something (i int)');
-    await caughtUp();
+    await replayed(cluster.primary.url('postgres'));
     await sleep(1_200);
     const lag = 'SELECT extract(epoch FROM now() - pg_last_xact_replay_timestamp())::float8 AS seconds';
     expect((await primary!.query<{ seconds: number | null }>(lag)).rows[0]?.seconds).toBeNull();
@@ -74,7 +70,7 @@ describe.each(versions)('on PostgreSQL %i', (version) => {
     expect(gauges['replicationLagBytes']).toBeGreaterThan(4_000_000);
     expect(gauges['standbys']).toBe(1);
     await standby!.query(findings?.[0]?.remedy?.replace(/ --.*/, '') ?? '');
-    await caughtUp();
+    await replayed(cluster.primary.url('postgres'));
     expect(await check({ maxLagBytes: 1_000_000 })).toMatchObject({ numbers: { findings: 0 } });
   });
 

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { replayed } from '../../support/replayed.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { handler } from '../../../lambdas/database/find-trouble.step.ts';
 import type { Result } from '../../../lambdas/framework/result.ts';
@@ -77,7 +77,7 @@ describe.each(versions)('on PostgreSQL %i', (version) => {
     await other.query('RESET ROLE; ANALYZE app.used; SET enable_seqscan = off');
     await other.query('SELECT FROM app.used WHERE here = 7');
     await other.query('SELECT pg_stat_force_next_flush()');
-    await replayed(other);
+    await replayed(other.urls.superuser);
     const reader = await other.connect(other.urls.standby);
     await reader.query('SET enable_seqscan = off');
     await reader.query('SELECT FROM app.used WHERE there = 7');
@@ -94,13 +94,3 @@ describe.each(versions)('on PostgreSQL %i', (version) => {
     expect(unused(await findTrouble(other, { minUnusedBytes: 0 }, [other.urls.standby]))).toEqual([]);
   });
 });
-
-/** The standby has what the primary has written until now. */
-async function replayed(database: TestDatabase): Promise<void> {
-  // The tests' servers commit asynchronously: one commit that is not flushes what came before it.
-  await database.query(`SET synchronous_commit = local; SELECT pg_logical_emit_message(true, 'test', 'replayed')`);
-  const [now] = await database.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn');
-  const behind = () => database.query('SELECT FROM pg_stat_replication WHERE replay_lsn < $1::pg_lsn', [now?.lsn]);
-  for (const until = Date.now() + 10_000; (await behind()).length > 0; await sleep(20))
-    if (Date.now() > until) throw new Error('The standby did not catch up within 10 s.');
-}

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { handler } from '../../../lambdas/database/retire-partitions.step.ts';
-import { asApplication, eachInMemory, openPostgres, type TestDatabase, testDatabase } from '../../support/database.ts';
+import { asApplication, runOn, type RunOptions, type TestDatabase, testDatabase } from '../../support/database.ts';
 import { objectStore, type ObjectStore } from '../../support/object-store.ts';
 import type { Version } from '../../support/versions.ts';
 
@@ -17,16 +17,11 @@ export async function makeDatabase(version?: Version) {
 }
 afterEach(() => database[Symbol.asyncDispose]());
 
-export async function retirePartitions(settings: object = {}, { dryRun = false, db: given = undefined as never } = {}) {
-  const db = given ?? (await openPostgres(database.urls.maintenance, { step: 'database/retire-partitions' }));
-  const archives = await store.open(database.name);
-  const { each, items } = eachInMemory({ dryRun });
-  const context = { db, archives, each, dryRun, run: { id: 'run-1' } } as unknown as Parameters<
-    typeof handler.spec.run
-  >[1];
-  const result = await handler.spec.run(handler.spec.input.parse(settings), context);
-  return { result, items };
-}
+export const retirePartitions = (settings: object = {}, options: RunOptions = {}) =>
+  runOn(database, handler, settings, {
+    uses: async () => ({ archives: await store.open(database.name) }),
+    ...options,
+  });
 export const logs = { tables: [{ table: 'public.logs' }] };
 export const atOnce = { ...logs, quarantineDays: 0 };
 

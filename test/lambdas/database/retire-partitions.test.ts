@@ -39,7 +39,7 @@ describe.each(versions)('on PostgreSQL %i', (version) => {
     const quarantined = ['maintenance_quarantine.logs_4 (detached)', 'maintenance_quarantine.logs_5 (detached)'];
     expect(await tables()).toEqual([...quarantined, ...rest]);
     const [manifest, ...more] = await manifestsOf('public.logs_5');
-    expect(manifest).toMatchObject({ rows: 100, contentHash: hash, belongsTo: 'public.logs', run: 'run-1' });
+    expect(manifest).toMatchObject({ rows: 100, contentHash: hash, belongsTo: 'public.logs', run: 'test-run' });
     expect(more).toEqual([]);
 
     const again = await retirePartitions(logs);

@@ -1,3 +1,4 @@
+import { replayed } from '../../../support/replayed.ts';
 import { once } from 'node:events';
 import { createServer, connect, type Socket } from 'node:net';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -7,7 +8,6 @@ import { connected } from '../../../../lambdas/clients/postgres/connection.ts';
 import { postgres } from '../../../../lambdas/clients/postgres.ts';
 import { openPostgres, type TestDatabase, testDatabase } from '../../../support/database.ts';
 import { opening } from '../../../support/opening.ts';
-import { until } from '../../../support/until.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -17,11 +17,7 @@ afterAll(() => database[Symbol.asyncDispose]());
 
 describe('D23: where nothing is maintained', () => {
   it('D23: a standby is refused', async () => {
-    await until(
-      async () =>
-        (await database.query(`SELECT FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()`)).length > 0,
-      10_000,
-    );
+    await replayed(database.urls.superuser);
     await expect(openPostgres(database.urls.standby)).rejects.toMatchObject({
       name: 'Refused',
       message: expect.stringContaining('replica'),
