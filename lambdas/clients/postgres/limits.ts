@@ -38,8 +38,12 @@ export const quietLockTimeout = 5_000;
  */
 export const concurrently = 15 * 60_000;
 
-/** A VACUUM after something was braked: a running one cannot be slowed. 2,000 points each 2 ms are still some 100 MB a second. */
-export const slowVacuum = { vacuum_cost_delay: '2', vacuum_cost_limit: '2000' };
+/**
+ * Of a VACUUM or ANALYZE after something was braked: a running one cannot be slowed. 2,000 points each 2 ms are still some 100 MB a second.
+ * One that pauses anyway keeps its own pace: with these it could be faster.
+ */
+export const slowVacuum = (settings: Statement['settings']): Record<string, string> =>
+  Number(settings?.['vacuum_cost_delay'] ?? 0) > 0 ? {} : { vacuum_cost_delay: '2', vacuum_cost_limit: '2000' };
 
 /** Milliseconds after the deadline at which the server ends a statement by itself, should our cancelling not have reached it. */
 export const backstop = 1_000;

@@ -127,7 +127,7 @@ export class Session {
     const limit = Math.ceil(Math.min(left, statement.timeLimit ?? left));
     const given = {
       ...statement.settings,
-      ...(kind === 'quiet' && this.#governor.braked && !statement.urgent && slowVacuum),
+      ...(kind === 'quiet' && this.#governor.braked && !statement.urgent && slowVacuum(statement.settings)),
     };
     const settings = {
       ...given,

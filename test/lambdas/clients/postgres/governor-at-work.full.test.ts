@@ -171,26 +171,25 @@ describe('D20: the state of the server', () => {
     await admin.query('DROP TABLE wal');
   });
 
-  it('D20: once it has braked, VACUUM is slower, and an urgent one is not', async () => {
+  it('D20: once it has braked, VACUUM is slower, an urgent one is not, and one that is slower anyway is not made faster', async () => {
     const standby = await connect(cluster.standby!.url('postgres'));
     const ours = await open();
-    const delay = async (table: string, urgent = false) => {
-      await ours.session.run(`CREATE TABLE public.${table} AS SELECT current_setting('vacuum_cost_delay') AS delay`, {
-        doing: 'Looking',
-        lockTimeout: 1_000,
-        settings: { vacuum_cost_delay: '0' },
-        urgent,
-      });
-      return (await admin.query<{ delay: string }>(`SELECT delay FROM ${table}`)).rows[0]?.delay;
+    const pace = async (table: string, { urgent = false, delay = '0' } = {}) => {
+      await ours.session.run(
+        `CREATE TABLE public.${table} AS SELECT current_setting('vacuum_cost_delay') AS delay, current_setting('vacuum_cost_limit') AS points`,
+        { doing: 'Looking', lockTimeout: 1_000, settings: { vacuum_cost_delay: delay }, urgent },
+      );
+      return (await admin.query<{ delay: string; points: string }>(`SELECT * FROM ${table}`)).rows[0];
     };
-    expect(await delay('before')).toBe('0');
+    expect(await pace('before')).toEqual({ delay: '0', points: '200' });
     await standby.query('SELECT pg_wal_replay_pause()');
     await admin.query(`CREATE TABLE wal AS SELECT repeat('x', 1000) AS body FROM generate_series(1, 60000)`);
     await vi.waitFor(() => expect(ours.brakes).toMatchObject([{ action: 'slow' }]), { timeout: 10_000 });
     await standby.query('SELECT pg_wal_replay_resume()');
-    expect(await delay('after')).toBe('2ms');
-    expect(await delay('urgent', true)).toBe('0');
-    await admin.query('DROP TABLE wal, before, after, urgent');
+    expect(await pace('after')).toEqual({ delay: '2ms', points: '2000' });
+    expect(await pace('urgent', { urgent: true })).toEqual({ delay: '0', points: '200' });
+    expect(await pace('patient', { delay: '20' })).toEqual({ delay: '20ms', points: '200' });
+    await admin.query('DROP TABLE wal, before, after, urgent, patient');
   });
 
   it('D20: a standby that is gone pauses the work until it is back', async () => {
